@@ -1,0 +1,141 @@
+"""Every error that this project raises, as one tree.
+
+MitoEMError
+├── NameInvalid            (ValueError)         a volume or labels name outside the allowed letters
+├── VolumeNotFound         (FileNotFoundError)  no complete volume of that name in any root
+├── VolumeExists           (FileExistsError)    ingest or rename onto a name that is taken
+├── VolumeInvalid          (ValueError)         volume.json or the OME metadata does not parse
+├── LabelsNotFound         (LookupError)        the volume has no label set of that name
+├── InstanceNotFound       (LookupError)        no instance with that id in the label set
+├── TableMissing           (FileNotFoundError)  labels that were never measured
+├── BoxInvalid             (ValueError)         box text or numbers that are no box
+├── BoxOutside             (IndexError)         box that leaves the volume, or index past the end
+├── LevelInvalid           (IndexError)         pyramid level that the volume lacks
+├── ChunkCorrupt           (OSError)            a chunk missing where one must be, or failing its checksum
+├── SourceNotFound         (FileNotFoundError)  input path that does not exist
+├── SourceUnreadable       (OSError)            truncated, empty, or not the format it claims
+├── SourceUnsupported      (ValueError)         a format, dtype or axis order that is not read
+├── ShapeMismatch          (ValueError)         two arrays that should agree in shape
+├── LabelsInvalid          (ValueError)         labels that are floats, negative, or beyond uint32
+├── VoxelSizeMissing       (ValueError)         a source that does not say its voxel size
+├── DiskFull               (OSError)            not enough free space, before or during a write
+├── FilterInvalid          (ValueError)         a filter expression that does not parse or check
+├── ImageInvalid           (ValueError)         an image that cannot be predicted on (NaN, constant, small)
+├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
+├── RequestInvalid         (ValueError)         an HTTP or job request with a bad field
+├── RunNotFound            (LookupError)        no run of that id
+├── RunFailed              (RuntimeError)       a run that ended with an error
+└── RunCancelled           (RuntimeError)       a run that a person stopped
+
+Messages are one line and carry both values: what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+
+class MitoEMError(Exception):
+    """Base of every error raised on purpose; pages and routes catch it once, at the edge."""
+
+    def __str__(self) -> str:
+        """The message alone: builtin bases such as KeyError would quote it."""
+        return " ".join(str(a) for a in self.args)
+
+
+class NameInvalid(MitoEMError, ValueError):
+    """A volume or labels name outside ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``."""
+
+
+class VolumeNotFound(MitoEMError, FileNotFoundError):
+    """No complete volume of that name in any root."""
+
+
+class VolumeExists(MitoEMError, FileExistsError):
+    """A name that is already taken by other data."""
+
+
+class VolumeInvalid(MitoEMError, ValueError):
+    """A volume whose metadata does not parse."""
+
+
+class LabelsNotFound(MitoEMError, LookupError):
+    """The volume has no label set of that name."""
+
+
+class InstanceNotFound(MitoEMError, LookupError):
+    """No instance with that id in the label set."""
+
+
+class TableMissing(MitoEMError, FileNotFoundError):
+    """Labels that were never measured."""
+
+
+class BoxInvalid(MitoEMError, ValueError):
+    """Text or numbers that are no box."""
+
+
+class BoxOutside(MitoEMError, IndexError):
+    """A box or index outside the volume."""
+
+
+class LevelInvalid(MitoEMError, IndexError):
+    """A pyramid level that the volume lacks."""
+
+
+class ChunkCorrupt(MitoEMError, OSError):
+    """A chunk missing where one must be, or failing its checksum."""
+
+
+class SourceNotFound(MitoEMError, FileNotFoundError):
+    """An input path that does not exist."""
+
+
+class SourceUnreadable(MitoEMError, OSError):
+    """An input that is truncated, empty, or not the format it claims to be."""
+
+
+class SourceUnsupported(MitoEMError, ValueError):
+    """An input whose format, data type or axis order is not read."""
+
+
+class ShapeMismatch(MitoEMError, ValueError):
+    """Two arrays that should agree in shape and do not."""
+
+
+class LabelsInvalid(MitoEMError, ValueError):
+    """Labels that are floats, negative, or beyond uint32."""
+
+
+class VoxelSizeMissing(MitoEMError, ValueError):
+    """A source that does not say its voxel size."""
+
+
+class DiskFull(MitoEMError, OSError):
+    """Not enough free space, before or during a write."""
+
+
+class FilterInvalid(MitoEMError, ValueError):
+    """A filter expression that does not parse, or names what is not there."""
+
+
+class ImageInvalid(MitoEMError, ValueError):
+    """An image that cannot be predicted on."""
+
+
+class ModelInvalid(MitoEMError, ValueError):
+    """A model file that is none, or whose inputs and outputs do not fit."""
+
+
+class RequestInvalid(MitoEMError, ValueError):
+    """A request with a missing, misspelt or out-of-range field."""
+
+
+class RunNotFound(MitoEMError, LookupError):
+    """No run of that id."""
+
+
+class RunFailed(MitoEMError, RuntimeError):
+    """A run that ended with an error."""
+
+
+class RunCancelled(MitoEMError, RuntimeError):
+    """A run that a person stopped."""
