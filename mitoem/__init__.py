@@ -1,0 +1,1 @@
+"""Explore, measure, predict and score mitochondria in electron-microscopy volumes."""

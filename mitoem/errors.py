@@ -9,9 +9,9 @@ MitoEMError
 ├── InstanceNotFound       (LookupError)        no instance with that id in the label set
 ├── TableMissing           (FileNotFoundError)  labels that were never measured
 ├── BoxInvalid             (ValueError)         box text or numbers that are no box
-├── BoxOutside             (IndexError)         box that leaves the volume, or index past the end
+├── BoxOutside             (IndexError)         box or index outside the volume
 ├── LevelInvalid           (IndexError)         pyramid level that the volume lacks
-├── ChunkCorrupt           (OSError)            a chunk missing where one must be, or failing its checksum
+├── ChunkCorrupt           (OSError)            a chunk missing, or failing its checksum
 ├── SourceNotFound         (FileNotFoundError)  input path that does not exist
 ├── SourceUnreadable       (OSError)            truncated, empty, or not the format it claims
 ├── SourceUnsupported      (ValueError)         a format, dtype or axis order that is not read
@@ -20,7 +20,7 @@ MitoEMError
 ├── VoxelSizeMissing       (ValueError)         a source that does not say its voxel size
 ├── DiskFull               (OSError)            not enough free space, before or during a write
 ├── FilterInvalid          (ValueError)         a filter expression that does not parse or check
-├── ImageInvalid           (ValueError)         an image that cannot be predicted on (NaN, constant, small)
+├── ImageInvalid           (ValueError)         an image that cannot be predicted on
 ├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
 ├── RequestInvalid         (ValueError)         an HTTP or job request with a bad field
 ├── RunNotFound            (LookupError)        no run of that id
