@@ -16,6 +16,7 @@ from mitoem.geometry import Box, Index, VoxelSize
 
 FORMAT = "mitoem-volume"
 FORMAT_VERSION = 1
+FILE = "volume.json"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -1,0 +1,222 @@
+"""Open a volume by its address and read boxes of voxels from any level.
+
+Addresses are URLs (``file://``, ``http(s)://``, ``s3://``), read through TensorStore's key-value
+stores; a plain path is a file URL. Decoded chunks share one cache, bounded in bytes by
+``MITOEM_CACHE_BYTES`` (256 MB).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.request import url2pathname
+
+import numpy as np
+import numpy.typing as npt
+import tensorstore as ts
+
+from mitoem import manifest
+from mitoem.errors import ChunkCorrupt, LevelInvalid, VolumeInvalid, VolumeNotFound
+from mitoem.geometry import Box, Index
+from mitoem.manifest import VolumeInfo
+
+CACHE_BYTES = 256_000_000
+
+IMAGE = "image"
+"""The layer that holds the electron micrograph; every other layer is a labels name."""
+
+
+@cache
+def context() -> ts.Context:
+    """The shared TensorStore context with its byte-bounded cache of decoded chunks."""
+    limit = int(os.environ.get("MITOEM_CACHE_BYTES", CACHE_BYTES))
+    return ts.Context({"cache_pool": {"total_bytes_limit": limit}})
+
+
+def to_url(path_or_url: str | Path) -> str:
+    """A URL ending in ``/`` for a directory, given a path or a URL."""
+    text = str(path_or_url)
+    url = text if "://" in text else Path(text).resolve().as_uri()
+    return url.rstrip("/") + "/"
+
+
+def array_path(layer: str, level: int) -> str:
+    """Where a level of a layer lies inside a volume."""
+    return f"image.zarr/{level}/" if layer == IMAGE else f"image.zarr/labels/{layer}/{level}/"
+
+
+class Volume:
+    """A complete volume: its metadata and its voxels. Cheap to keep, safe to share by threads."""
+
+    def __init__(self, url: str, info: VolumeInfo, *, digest: str) -> None:
+        self.url = url
+        self.info = info
+        self.digest = digest
+        self._stores: dict[tuple[str, int], ts.TensorStore] = {}
+
+    def __repr__(self) -> str:
+        return f"Volume({self.info.name!r}, {self.info.shape}, {self.url!r})"
+
+    @property
+    def name(self) -> str:
+        """The volume's name."""
+        return self.info.name
+
+    @property
+    def path(self) -> Path | None:
+        """The volume's directory, or None when it lies on a remote store."""
+        return path_of(self.url)
+
+    def level_shape(self, level: int) -> Index:
+        """Shape (z, y, x) of a level; raises LevelInvalid, naming how many there are."""
+        if not 0 <= level < len(self.info.levels):
+            raise LevelInvalid(
+                f"level {level} of {self.name!r}: it has levels 0 to {len(self.info.levels) - 1}"
+            )
+        return self.info.levels[level].shape
+
+    def store(self, layer: str, level: int) -> ts.TensorStore:
+        """The TensorStore of a level of ``image`` or of a label set, opened once."""
+        key = (layer, level)
+        if key not in self._stores:
+            self.level_shape(level)
+            if layer != IMAGE:
+                self.info.label_set(layer)
+            self._stores[key] = open_array(self.url + array_path(layer, level))
+        return self._stores[key]
+
+    def version(self, layer: str) -> str:
+        """What changes when the voxels of a layer change."""
+        return self.info.version if layer == IMAGE else self.info.label_set(layer).version
+
+    def read(
+        self, box: Box | None = None, *, level: int = 0, layer: str = IMAGE
+    ) -> npt.NDArray[Any]:
+        """Voxels of a box (z, y, x) in indices of that level; the whole level without a box.
+
+        The image comes back as uint8, labels as uint32 with 0 where nobody labelled. Raises
+        LevelInvalid, LabelsNotFound, BoxOutside, and ChunkCorrupt for a damaged or missing chunk.
+        """
+        out, parts = self._parts(box, level, layer)
+        reads = [(where, part.read()) for where, part in parts]
+        for where, future in reads:
+            try:
+                out[where] = future.result()
+            except (ValueError, OSError) as error:
+                raise self._corrupt(layer, level, error) from error
+        return out
+
+    async def aread(self, box: Box, *, level: int = 0, layer: str = IMAGE) -> npt.NDArray[Any]:
+        """``read``, for use in an event loop: waits for TensorStore without holding a thread."""
+        out, parts = self._parts(box, level, layer)
+        reads = [(where, part.read()) for where, part in parts]
+        for where, future in reads:
+            try:
+                out[where] = await future
+            except (ValueError, OSError) as error:
+                raise self._corrupt(layer, level, error) from error
+        return out
+
+    def coverage(self, layer: str, level: int) -> tuple[Box, ...]:
+        """Boxes of a level in which the layer has voxels; for the image, the whole level."""
+        shape = self.level_shape(level)
+        if layer == IMAGE:
+            return (Box.whole(shape),)
+        factors = self.info.levels[level].factors
+        return tuple(coarse(box, factors) for box in self.info.label_set(layer).coverage)
+
+    def _parts(
+        self, box: Box | None, level: int, layer: str
+    ) -> tuple[npt.NDArray[Any], list[tuple[tuple[slice, ...], ts.TensorStore]]]:
+        """An array of zeros, and which part of it is read from where."""
+        shape = self.level_shape(level)
+        box = Box.whole(shape) if box is None else box.inside(shape)
+        store = self.store(layer, level)
+        out = np.zeros(box.shape, np.uint8 if layer == IMAGE else np.uint32)
+        back = (-box.start[0], -box.start[1], -box.start[2])
+        parts = []
+        for covered in self.coverage(layer, level):
+            common = covered.intersect(box)
+            if common is not None:
+                start = [a + b for a, b in zip(common.start, back, strict=True)]
+                where = tuple(slice(a, a + n) for a, n in zip(start, common.shape, strict=True))
+                parts.append((where, store[common.slices]))
+        return out, parts
+
+    def _corrupt(self, layer: str, level: int, error: Exception) -> ChunkCorrupt:
+        reason = str(error).splitlines()[0].replace(self.url.removeprefix("file://"), "")
+        return ChunkCorrupt(f"{self.name!r} {layer} level {level}: {reason[:300]}")
+
+
+def coarse(box: Box, factors: Index) -> Box:
+    """The box of a level (``factors`` larger voxels) that covers a level-0 box."""
+    z0, y0, x0 = (a // f for a, f in zip(box.start, factors, strict=True))
+    z1, y1, x1 = (-(-b // f) for b, f in zip(box.stop, factors, strict=True))
+    return Box((z0, y0, x0), (z1, y1, x1))
+
+
+def open_array(url: str, *, overrides: dict[str, Any] | None = None) -> ts.TensorStore:
+    """Open an existing Zarr v3 array for reading; a missing chunk is an error, not zeros."""
+    spec: dict[str, Any] = {
+        "driver": "zarr3",
+        "kvstore": url,
+        "fill_missing_data_reads": False,
+        "recheck_cached_data": "open",
+    }
+    try:
+        return ts.open(spec | (overrides or {}), context=context()).result()
+    except (ValueError, OSError) as error:
+        raise ChunkCorrupt(f"{url}: {str(error).splitlines()[0][:300]}") from error
+
+
+def read_bytes(url: str) -> bytes | None:
+    """The content of a file at a URL, or None where there is none."""
+    base, _, name = url.rpartition("/")
+    try:
+        result = ts.KvStore.open(base + "/", context=context()).result().read(name).result()
+    except (ValueError, OSError) as error:
+        raise VolumeInvalid(f"{url}: {str(error).splitlines()[0][:300]}") from error
+    return bytes(result.value) if result.state == "value" else None
+
+
+def open_at(path_or_url: str | Path) -> Volume:
+    """Open the volume in a directory, by path or URL.
+
+    Raises VolumeNotFound where there is no ``volume.json``, VolumeInvalid where it does not parse.
+    """
+    url = to_url(path_or_url)
+    data = read_bytes(url + manifest.FILE)
+    if data is None:
+        raise VolumeNotFound(f"no complete volume at {path_or_url} (no {manifest.FILE})")
+    digest = hashlib.sha256(data).hexdigest()
+    return _opened(url, digest, data)
+
+
+@cache
+def _handles() -> dict[str, Volume]:
+    return {}
+
+
+def _opened(url: str, digest: str, data: bytes) -> Volume:
+    """One handle per volume and content of ``volume.json``, so that caches stay warm."""
+    known = _handles().get(url)
+    if known is not None and known.digest == digest:
+        return known
+    try:
+        parsed = json.loads(data)
+    except ValueError as error:
+        raise VolumeInvalid(f"{url}{manifest.FILE}: {error}") from error
+    volume = Volume(url, manifest.from_json(parsed, where=url + manifest.FILE), digest=digest)
+    _handles()[url] = volume
+    return volume
+
+
+def path_of(url: str) -> Path | None:
+    """The local path of a file URL, or None for any other."""
+    if not url.startswith("file://"):
+        return None
+    return Path(url2pathname(url.removeprefix("file://")))
