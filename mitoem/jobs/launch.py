@@ -1,0 +1,79 @@
+"""Start and stop the worker process of a root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from mitoem.jobs.registry import home, read_json, worker
+
+LOG_BYTES = 1_000_000
+"""The worker's log starts anew beyond this."""
+
+_lock = threading.Lock()
+_started: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+def ensure_worker(root: str | Path) -> None:
+    """Start the worker of this root unless one is alive; returns without waiting for it.
+
+    The worker is a session of its own: it outlives the server that started it. Two started at
+    once are no harm: the second finds the lock taken and leaves.
+    """
+    with _lock:
+        if not worker(root) and not _starting(home(root)):
+            _start(home(root))
+
+
+def _starting(at: Path) -> bool:
+    """Whether a worker that this process started lives and has not said anything yet."""
+    process = _started.get(at)
+    if process is None or process.poll() is not None:
+        return False
+    said = read_json(at / ".worker.json")
+    return process.pid not in [who[0] for who in (said.get("who"), said.get("left")) if who]
+
+
+def _start(at: Path) -> None:
+    at.mkdir(parents=True, exist_ok=True)
+    log = at / ".worker.log"
+    mode = "ab" if log.exists() and log.stat().st_size < LOG_BYTES else "wb"
+    with log.open(mode) as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mitoem.jobs", str(at.parent)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env=_environment(),
+        )
+    _started[at] = process
+    # Reaps the child when it ends, so that no zombie is taken for a living worker.
+    threading.Thread(target=process.wait, name="mitoem-worker", daemon=True).start()
+
+
+def stop_worker(root: str | Path, *, seconds: float = 5.0) -> None:
+    """End the worker of this root: its running run becomes ``interrupted``, waiting ones stay."""
+    data = worker(root)
+    if not data:
+        return
+    try:
+        psutil.Process(int(data["who"][0])).terminate()
+    except psutil.NoSuchProcess:
+        return
+    end = time.monotonic() + seconds
+    while worker(root) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with this very package first on the child's path."""
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    joined = os.pathsep.join(p for p in paths if p)
+    return {**os.environ, "PYTHONPATH": joined, "PYTHONUNBUFFERED": "1"}

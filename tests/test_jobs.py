@@ -1,0 +1,184 @@
+"""The queue, its worker process, and what is left when either is killed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mitoem import jobs
+from mitoem.errors import NameInvalid, RequestInvalid, RunNotFound
+from mitoem.jobs.registry import worker
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    jobs.stop_worker(tmp_path)
+
+
+def until(root: Path, run_id: str, state: str, *, seconds: float = 20) -> jobs.RunState:
+    end = time.monotonic() + seconds
+    while (now := jobs.status(root, run_id)).state != state:
+        assert time.monotonic() < end, f"{now} never became {state}"
+        time.sleep(0.01)
+    return now
+
+
+def kill(root: Path) -> None:
+    process = psutil.Process(int(worker(root)["who"][0]))
+    process.kill()
+    process.wait(5)
+
+
+def test_a_run_goes_from_the_queue_to_done(root: Path) -> None:
+    run_id = jobs.submit(root, "probe", {"seconds": 0.3})
+    first = jobs.status(root, run_id)
+    done = jobs.wait(root, run_id, seconds=20)
+    assert first.state in ("queued", "running")
+    assert (done.state, done.progress, done.place, done.error) == ("done", 1.0, None, "")
+    assert done.result["seconds"] >= 0.3
+    times = [datetime.fromisoformat(t) for t in (done.created, done.started, done.ended)]
+    assert times == sorted(times) and all(t.tzinfo is not None for t in times)
+
+
+def test_a_warm_worker_takes_a_run_within_100_ms_and_is_niced(root: Path) -> None:
+    jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20)
+    assert psutil.Process(int(worker(root)["who"][0])).nice() >= 10
+    waits = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20)
+        waits.append(time.perf_counter() - begin)
+    assert sorted(waits)[2] < 0.1, waits
+
+
+def test_runs_are_done_in_the_order_they_came_and_know_their_place(root: Path) -> None:
+    ids = [jobs.submit(root, "probe", {"seconds": 0.4}) for _ in range(3)]
+    until(root, ids[0], "running")
+    places = [jobs.status(root, i).place for i in ids]
+    assert places == [0, 1, 2]
+    states = [jobs.wait(root, i, seconds=20) for i in ids]
+    assert [s.state for s in states] == ["done"] * 3
+    assert all(a.ended <= b.started for a, b in pairwise(states))
+    assert [s.id for s in jobs.runs(root)] == ids[::-1]
+
+
+def test_a_running_run_is_cancelled_within_two_seconds_and_the_next_one_starts(root: Path) -> None:
+    long = jobs.submit(root, "probe", {"seconds": 60})
+    following = jobs.submit(root, "probe", {"seconds": 0})
+    until(root, long, "running")
+    begin = time.monotonic()
+    jobs.cancel(root, long)
+    until(root, long, "cancelled")
+    assert time.monotonic() - begin < 2
+    assert jobs.wait(root, following, seconds=5).state == "done"
+
+
+def test_a_waiting_run_is_cancelled_at_once_without_a_worker(root: Path) -> None:
+    run_id = jobs.submit(root, "probe", {"seconds": 1}, start=False)
+    assert jobs.status(root, run_id).state == "queued"
+    jobs.cancel(root, run_id)
+    assert jobs.status(root, run_id).state == "cancelled"
+    jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20)
+    assert jobs.status(root, run_id).state == "cancelled"
+
+
+def test_a_killed_worker_leaves_an_interrupted_run_and_the_queue_goes_on(root: Path) -> None:
+    struck = jobs.submit(root, "probe", {"seconds": 60})
+    after = jobs.submit(root, "probe", {"seconds": 0})
+    until(root, struck, "running")
+    kill(root)
+    state = jobs.status(root, struck)
+    assert state.state == "interrupted"
+    assert "submit it again" in state.error
+    assert jobs.status(root, after).state == "queued"
+    jobs.ensure_worker(root)
+    assert jobs.wait(root, after, seconds=20).state == "done"
+    assert jobs.status(root, struck).state == "interrupted"
+    written = json.loads((jobs.directory(root, struck) / "state.json").read_text())
+    assert written["state"] == "interrupted"
+    again = jobs.resubmit(root, struck)
+    assert jobs.status(root, again).request == state.request
+    jobs.cancel(root, again)
+
+
+def test_a_stopped_worker_says_that_its_run_was_interrupted(root: Path) -> None:
+    run_id = jobs.submit(root, "probe", {"seconds": 60})
+    until(root, run_id, "running")
+    jobs.stop_worker(root)
+    assert worker(root) == {}
+    assert jobs.status(root, run_id).state == "interrupted"
+
+
+def test_a_failing_run_names_its_error_and_the_worker_survives(root: Path) -> None:
+    bad = jobs.submit(root, "probe", {"seconds": 0, "fail": "no such luck"})
+    state = jobs.wait(root, bad, seconds=20)
+    assert (state.state, state.error) == ("failed", "ValueError: no such luck")
+    who = worker(root)["who"]
+    assert jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20).state == "done"
+    assert worker(root)["who"] == who
+
+
+def test_one_worker_serves_a_root_however_many_ask_for_it(root: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda _: jobs.submit(root, "probe", {"seconds": 0}), range(8)))
+    assert len(set(ids)) == 8
+    assert {jobs.wait(root, i, seconds=20).state for i in ids} == {"done"}
+    mine = [p for p in psutil.process_iter(["cmdline"]) if str(root) in (p.info["cmdline"] or [])]
+    assert len(mine) == 1
+
+
+def test_a_worker_whose_root_is_gone_ends(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20)
+    process = psutil.Process(int(worker(root)["who"][0]))
+    (root / "runs").rename(tmp_path / "gone")
+    process.wait(5)
+
+
+def test_an_idle_worker_ends_and_the_next_run_starts_another(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_WORKER_IDLE", "0.1")
+    jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20)
+    end = time.monotonic() + 10
+    while worker(root):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert jobs.wait(root, jobs.submit(root, "probe", {"seconds": 0}), seconds=20).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("bake", {}), ("probe", {}), ("probe", {"seconds": -1}), ("probe", {"seconds": "1"})],
+)
+def test_a_bad_request_is_refused_before_anything_is_written(
+    root: Path, kind: str, fields: dict[str, object]
+) -> None:
+    with pytest.raises(RequestInvalid):
+        jobs.submit(root, kind, fields)
+    assert not (root / "runs").exists()
+
+
+def test_a_run_that_is_not_there_is_a_named_error(root: Path) -> None:
+    with pytest.raises(RunNotFound):
+        jobs.status(root, "000001-none")
+    with pytest.raises(NameInvalid):
+        jobs.status(root, "../..")
+
+
+def test_only_a_finished_run_is_removed(root: Path) -> None:
+    run_id = jobs.submit(root, "probe", {"seconds": 0}, start=False)
+    with pytest.raises(RequestInvalid, match="queued"):
+        jobs.remove(root, run_id)
+    jobs.cancel(root, run_id)
+    jobs.remove(root, run_id)
+    assert jobs.runs(root) == []
