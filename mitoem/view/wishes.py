@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
 
+from mitoem.errors import FilterInvalid
+from mitoem.filters import parse
 from mitoem.manifest import LabelSet, VolumeInfo
 
 VERSION: Final = "1"
@@ -24,7 +26,6 @@ Wish: TypeAlias = str | int | float | tuple[int, ...] | None
 _Word = TypeVar("_Word", bound=str)
 _Value = TypeVar("_Value")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_MAX_FILTER = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,12 @@ class Reader:
         return kept
 
     def filter(self, wish: Wish) -> str:
-        """The text of the filter; empty for all rows."""
+        """The text of a filter that parses; empty for all rows."""
         text = "" if wish is None else str(wish).strip()
-        if len(text) > _MAX_FILTER:
-            self.say("f", text, f"at most {_MAX_FILTER} characters, not {len(text)}", "all rows")
+        try:
+            parse(text)
+        except FilterInvalid as error:
+            self.say("f", text, f"a filter ({error})", "all rows")
             return ""
         return text
 

@@ -1,0 +1,161 @@
+"""The table expression language: ``volume_um3 > 0.05 and not touches_border``.
+
+Columns, numbers, quoted words, ``true`` and ``false``, comparisons (chained as in Python), ``in``
+and ``not in`` with a list, ``and``, ``or``, ``not`` and parentheses. Text is parsed into a small
+frozen tree and compared by numpy; nothing is ever evaluated, called, indexed or looked up.
+A blank (NaN, NA) compares false, with ``!=`` and ``not in`` too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mitoem.filters.parser import MAX_DEPTH, MAX_LENGTH, read
+from mitoem.filters.tree import (
+    Column,
+    Compare,
+    Every,
+    Member,
+    Node,
+    Not,
+    Some,
+    Value,
+    invalid,
+    kind_of,
+)
+from mitoem.filters.tree import columns as named
+
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "Filter", "Mask", "parse"]
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed expression; ``root`` None keeps every row. ``str`` gives its canonical text."""
+
+    root: Node | None
+
+    def __str__(self) -> str:
+        return "" if self.root is None else str(self.root)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names that it uses, sorted."""
+        return tuple(sorted({column.name for column in named(self.root)}))
+
+    def check(self, columns: Iterable[str]) -> Filter:
+        """The filter itself; raises FilterInvalid, with the nearest names, for an unknown one."""
+        known = [str(name) for name in columns]
+        for column in named(self.root):
+            if column.name not in known:
+                near = difflib.get_close_matches(column.name, known, n=3, cutoff=0.6)
+                hint = f"did you mean {' or '.join(near)}" if near else "words stand in quotes"
+                raise invalid(column.at, f"there is no column {column.name!r}; {hint}")
+        return self
+
+    def apply(self, frame: pd.DataFrame) -> Mask:
+        """One truth value per row of ``frame``.
+
+        Raises FilterInvalid for an unknown column, and for a comparison between kinds, such as
+        a number with a word.
+        """
+        self.check(frame.columns)
+        return np.ones(len(frame), bool) if self.root is None else _mask(self.root, frame)
+
+
+def parse(text: str) -> Filter:
+    """Read an expression; empty text keeps every row.
+
+    Raises FilterInvalid with the place of the mistake and what to write instead.
+
+    >>> str(parse("(volume_um3>.05) and not touches_border and split=='train'"))
+    'volume_um3 > 0.05 and not touches_border and split == "train"'
+    """
+    return Filter(read(text))
+
+
+class _Series(NamedTuple):
+    name: str
+    kind: str
+    values: Any
+    present: Any
+    at: int | None
+
+
+def _series(operand: Column | Value, frame: pd.DataFrame) -> _Series:
+    """Values of one kind and which of them are not blank, of one row or of as many as the frame."""
+    if isinstance(operand, Value):
+        return _Series(str(operand), kind_of(operand.value), operand.value, True, None)
+    column = frame[operand.name]
+    present = column.notna().to_numpy(bool)
+    inferred = pd.api.types.infer_dtype(column, skipna=True)
+    values: npt.NDArray[Any]
+    if inferred == "boolean":
+        values = np.where(present, column.astype(object).to_numpy(), False).astype(bool)
+        return _Series(operand.name, "yes or no", values, present, operand.at)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        return _Series(operand.name, "a number", values, present, operand.at)
+    if not present.any():
+        return _Series(operand.name, "blank", present, present, operand.at)
+    values = np.where(present, column.astype(object).to_numpy(), "").astype(str)
+    return _Series(operand.name, "a word", values, present, operand.at)
+
+
+def _mask(node: Node, frame: pd.DataFrame) -> Mask:
+    match node:
+        case Column():
+            one = _series(node, frame)
+            if one.kind not in ("yes or no", "blank"):
+                raise invalid(node.at, f"{node} is {one.kind}; compare it with something")
+            return np.asarray(one.values & one.present, bool)
+        case Compare():
+            series = [_series(operand, frame) for operand in node.operands]
+            pairs = zip(node.signs, series, series[1:], strict=False)
+            mask = np.ones(len(frame), bool)
+            for sign, left, right in pairs:
+                mask &= _compared(sign, left, right)
+            return mask
+        case Member():
+            one = _series(node.column, frame)
+            mask = np.zeros(len(frame), bool)
+            for value in node.values:
+                mask |= _compared("==", one, _series(value, frame))
+            return np.asarray((mask != node.negated) & one.present, bool)
+        case Not():
+            return ~_mask(node.part, frame)
+        case Every():
+            return np.asarray(np.all([_mask(part, frame) for part in node.parts], axis=0), bool)
+        case Some():
+            return np.asarray(np.any([_mask(part, frame) for part in node.parts], axis=0), bool)
+
+
+def _compared(sign: str, left: _Series, right: _Series) -> Mask:
+    if "blank" in (left.kind, right.kind):
+        return np.zeros(np.broadcast_shapes(np.shape(left.values), np.shape(right.values)), bool)
+    at = (right.at if left.at is None else left.at) or 0
+    if left.kind != right.kind:
+        raise invalid(
+            at, f"{left.name} is {left.kind} and {right.name} is {right.kind}: not comparable"
+        )
+    if left.kind != "a number" and sign not in ("==", "!="):
+        raise invalid(at, f"{left.name} {sign} {right.name}: only numbers are smaller or larger")
+    return np.asarray(_SIGNS[sign](left.values, right.values) & left.present & right.present, bool)
