@@ -23,6 +23,7 @@ MitoEMError
 ├── ImageInvalid           (ValueError)         an image that cannot be predicted on
 ├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
 ├── RequestInvalid         (ValueError)         an HTTP or job request with a bad field
+├── ServerBusy             (RuntimeError)       more work asked for than the server takes at once
 ├── RunNotFound            (LookupError)        no run of that id
 ├── RunFailed              (RuntimeError)       a run that ended with an error
 └── RunCancelled           (RuntimeError)       a run that a person stopped
@@ -127,6 +128,10 @@ class ModelInvalid(MitoEMError, ValueError):
 
 class RequestInvalid(MitoEMError, ValueError):
     """A request with a missing, misspelt or out-of-range field."""
+
+
+class ServerBusy(MitoEMError, RuntimeError):
+    """More work asked for than the server takes at once; the same request may succeed later."""
 
 
 class RunNotFound(MitoEMError, LookupError):
