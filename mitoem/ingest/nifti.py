@@ -1,0 +1,135 @@
+"""NIfTI-1 and NIfTI-2, plain or gzipped: (x, y, z) in the file, handed on as (z, y, x)."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from io import BufferedIOBase
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
+from mitoem.ingest.source import Content, Source, planes_from_stream
+
+GZIP = b"\x1f\x8b"
+_MAGIC = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+_UNIT_NM = {"meter": 1e9, "mm": 1e6, "micron": 1e3}
+
+IMPLAUSIBLE_NM = 10_000.0
+"""No electron micrograph has a voxel edge above this; such a header holds nanometres."""
+
+
+def recognise(content: Content) -> bool:
+    """Whether the first bytes are a NIfTI header, or a gzip stream of one."""
+    return _header_class(_head(content)) is not None
+
+
+def read(content: Content, *, key: str | None = None) -> Source:
+    """What the header says; raises SourceUnreadable or SourceUnsupported, naming the file."""
+    del key
+    with _stream(content) as stream:
+        header = _header(stream, content)
+    try:
+        shape, dtype = _shape(header, content), header.get_data_dtype()
+    except HeaderDataError as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
+    slope, inter = header.get_slope_inter()
+    if (slope not in (None, 1.0)) or (inter not in (None, 0.0)):
+        raise SourceUnsupported(
+            f"{content.where}: expected unscaled voxels, found slope {slope} and intercept {inter}"
+        )
+    size, source, notices = _voxel_size(header)
+    offset = int(header.get_data_offset())
+
+    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+        with _stream(content) as voxels:
+            _skip(voxels, offset, content)
+            yield from planes_from_stream(
+                voxels, shape=shape, dtype=dtype, depth=depth, where=content.where
+            )
+
+    name = "NIfTI, gzipped" if content.head.startswith(GZIP) else "NIfTI"
+    return Source(
+        content.path, name, "x, y, z → z, y, x", shape, dtype, size, source, slabs, notices
+    )
+
+
+def _head(content: Content) -> bytes:
+    if not content.head.startswith(GZIP):
+        return content.head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(content.head, 540)
+    except zlib.error:
+        return b""
+
+
+def _header_class(head: bytes) -> Any:
+    if len(head) < 8:
+        return None
+    for order in ("<i4", ">i4"):
+        size = int(np.frombuffer(head[:4], order)[0])
+        magic = head[344:348] if size == 348 else head[4:8]
+        if size in _MAGIC and (magic[:2] == b"n+" or len(head) < 348):
+            return _MAGIC[size]
+    return None
+
+
+def _stream(content: Content) -> BufferedIOBase:
+    raw = content.open()
+    if content.head.startswith(GZIP):
+        return gzip.GzipFile(fileobj=raw)
+    return raw
+
+
+def _header(stream: BufferedIOBase, content: Content) -> Any:
+    try:
+        return _header_class(_head(content)).from_fileobj(stream)
+    except (OSError, EOFError, zlib.error, WrapStructError, HeaderDataError) as error:
+        raise SourceUnreadable(f"{content.where}: no readable NIfTI header ({error})") from error
+
+
+def _shape(header: Any, content: Content) -> Index:
+    shape = tuple(int(n) for n in header.get_data_shape())
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 or min(shape) < 1:
+        raise SourceUnsupported(f"{content.where}: expected 3 axes (x, y, z), found shape {shape}")
+    x, y, z = shape
+    return z, y, x
+
+
+def _voxel_size(header: Any) -> tuple[VoxelSize, str, tuple[str, ...]]:
+    """The header's voxel in nm; the converters' default of 1 becomes MitoEM's, with a notice."""
+    x, y, z = (float(v) for v in header.get_zooms()[:3])
+    unit = header.get_xyzt_units()[0]
+    if (x, y, z) == (1.0, 1.0, 1.0) or min(x, y, z) <= 0:
+        note = (
+            f"header spacing {x:g} × {y:g} × {z:g} {unit} is a converter's default: "
+            "taken as 30 × 8 × 8 nm (z, y, x); --voxel-size says otherwise"
+        )
+        return MITOEM_VOXEL_SIZE, "MitoEM's, header overridden", (note,)
+    factor = _UNIT_NM.get(unit, 1e6)  # NIfTI without a unit is read as millimetres
+    if max(x, y, z) * factor > IMPLAUSIBLE_NM:
+        note = (
+            f"header spacing {x:g} × {y:g} × {z:g} {unit} is no electron micrograph's: "
+            "taken as nanometres; --voxel-size says otherwise"
+        )
+        return (z, y, x), "header, read as nm", (note,)
+    nm = [float(f"{v * factor:.6g}") for v in (z, y, x)]
+    return (nm[0], nm[1], nm[2]), f"header, in {unit}", ()
+
+
+def _skip(stream: BufferedIOBase, count: int, content: Content) -> None:
+    try:
+        if len(stream.read(count)) == count:
+            return
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
+    raise SourceUnreadable(f"{content.where}: ends before its voxels, at byte {count}")

@@ -1,0 +1,109 @@
+"""NumPy archives (``.npz``) and single arrays (``.npy``), never pickled ones."""
+
+from __future__ import annotations
+
+import ast
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BufferedIOBase
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.ingest.source import Content, Source, planes_from_stream
+
+NPY = b"\x93NUMPY"
+ZIP = b"PK\x03\x04"
+
+
+def recognise(content: Content) -> bool:
+    """Whether this is a ``.npy`` header, or a zip of nothing but ``.npy`` members."""
+    if content.head.startswith(NPY):
+        return True
+    if not content.head.startswith(ZIP):
+        return False
+    try:
+        with content.open() as file, zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def read(content: Content, *, key: str | None = None) -> Source:
+    """The array under ``key``, else the first with three axes; sections are its first axis."""
+    name = None if content.head.startswith(NPY) else _member(content, key)
+
+    def stream() -> BufferedIOBase:
+        raw = content.open()
+        return raw if name is None else cast(BufferedIOBase, zipfile.ZipFile(raw).open(name))
+
+    try:
+        with stream() as file:
+            shape, fortran, dtype, offset = _npy_header(file, content.where)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
+    if len(shape) != 3 or fortran:
+        order = "Fortran" if fortran else "C"
+        raise SourceUnsupported(
+            f"{content.where}: expected 3 axes in C order (z, y, x), "
+            f"found shape {shape} in {order} order"
+        )
+
+    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+        try:
+            with stream() as file:
+                file.read(offset)
+                yield from planes_from_stream(
+                    file,
+                    shape=(shape[0], shape[1], shape[2]),
+                    dtype=dtype,
+                    depth=depth,
+                    where=content.where,
+                )
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise SourceUnreadable(f"{content.where}: {error}") from error
+
+    label = "NumPy array" if name is None else f"NumPy archive, key {name.removesuffix('.npy')!r}"
+    return Source(
+        content.path, label, "z, y, x", (shape[0], shape[1], shape[2]), dtype, None, "", slabs
+    )
+
+
+def _member(content: Content, key: str | None) -> str:
+    with content.open() as file, zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if key is not None:
+            if f"{key}.npy" in names:
+                return f"{key}.npy"
+            known = ", ".join(name.removesuffix(".npy") for name in names)
+            raise SourceUnreadable(f"{content.where}: no key {key!r}; it has: {known}")
+        for name in names:
+            with archive.open(name) as member:
+                if len(_npy_header(cast(BufferedIOBase, member), content.where)[0]) == 3:
+                    return name
+    raise SourceUnsupported(f"{content.where}: no array with 3 axes among {', '.join(names)}")
+
+
+def _npy_header(
+    file: BufferedIOBase, where: str
+) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, Fortran order, dtype and length of a ``.npy`` header; pickles are refused."""
+    start = file.read(8)
+    if len(start) < 8 or not start.startswith(NPY):
+        raise SourceUnreadable(f"{where}: expected a .npy header, found {start[:8]!r}")
+    width = 2 if start[6] == 1 else 4
+    length = int.from_bytes(file.read(width), "little")
+    try:
+        header = ast.literal_eval(file.read(min(length, 65536)).decode("latin1"))
+        dtype = np.dtype(header["descr"])
+        shape = tuple(int(n) for n in header["shape"])
+        fortran = bool(header["fortran_order"])
+    except (ValueError, SyntaxError, KeyError, TypeError) as error:
+        raise SourceUnreadable(f"{where}: unreadable .npy header ({error})") from error
+    if dtype.hasobject:
+        raise SourceUnsupported(f"{where}: pickled objects are never read")
+    return shape, fortran, dtype, 8 + width + length

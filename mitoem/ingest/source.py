@@ -1,0 +1,114 @@
+"""What a reader says about a file before its voxels are read, and how they are handed on."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mitoem.errors import SourceNotFound, SourceUnreadable
+from mitoem.geometry import Index, VoxelSize
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An array in a file: what was recognised, and ``slabs`` to stream it.
+
+    ``shape`` (z, y, x); ``voxel_size`` in nm (z, y, x) or None where the file does not say;
+    ``slabs(depth)`` yields the sections in order, ``depth`` at a time, as (≤ depth, y, x).
+    """
+
+    path: Path
+    format: str
+    axes: str
+    shape: Index
+    dtype: np.dtype[Any]
+    voxel_size: VoxelSize | None
+    voxel_size_source: str
+    slabs: Callable[[int], Iterator[npt.NDArray[Any]]]
+    notices: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One line for a person: what this file was taken for."""
+        size = "unknown voxel size"
+        if self.voxel_size is not None:
+            z, y, x = self.voxel_size
+            size = f"{z:g} × {y:g} × {x:g} nm (z, y, x; {self.voxel_size_source})"
+        shape = " × ".join(str(n) for n in self.shape)
+        return f"{self.path.name}: {self.format}, axes {self.axes}, {shape} {self.dtype}, {size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file, or a member of an archive: its name, its first bytes, and how to open it anew."""
+
+    path: Path
+    name: str
+    head: bytes
+    open: Callable[[], BufferedIOBase]
+    size: int
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        return self.path.name if self.name == self.path.name else f"{self.path.name}[{self.name}]"
+
+
+def content_of(path: Path) -> Content:
+    """The content of a plain file; raises SourceNotFound, or SourceUnreadable when it is empty."""
+    if not path.exists():
+        raise SourceNotFound(f"no file {path}")
+    if path.is_dir():
+        raise SourceUnreadable(f"{path}: expected a file, found a directory")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise SourceUnreadable(f"{path}: {error.strerror}") from error
+    if not head:
+        raise SourceUnreadable(f"{path}: expected an image file, found 0 bytes")
+    return Content(path, path.name, head, lambda: path.open("rb"), path.stat().st_size)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def planes_from_stream(
+    stream: BufferedIOBase, *, shape: Index, dtype: np.dtype[Any], depth: int, where: str
+) -> Iterator[npt.NDArray[Any]]:
+    """Slabs of sections from a stream of raw voxels, z slowest and x fastest.
+
+    Raises SourceUnreadable, with the bytes expected and found, when the stream ends early.
+    """
+    nz, ny, nx = shape
+    plane = ny * nx * dtype.itemsize
+    for z in range(0, nz, depth):
+        count = min(depth, nz - z)
+        slab = np.empty((count, ny, nx), dtype)
+        view = slab.reshape(-1).view(np.uint8).data
+        filled, reason = 0, ""
+        try:
+            while filled < len(view):
+                got = stream.readinto(view[filled : filled + (1 << 24)])
+                if not got:
+                    break
+                filled += got
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            reason = f" ({error})"
+        if filled < len(view):
+            raise SourceUnreadable(
+                f"{where}: expected {nz * plane} bytes of voxels, "
+                f"found {z * plane + filled}{reason}"
+            )
+        yield slab

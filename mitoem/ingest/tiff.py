@@ -1,0 +1,99 @@
+"""Multi-page TIFF stacks, compressed ones too; one page is one section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.geometry import Index, VoxelSize
+from mitoem.ingest.source import Content, Source
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_IMAGEJ_NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "\\u00B5m": 1e3, "micron": 1e3}
+_FAULTS = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError)
+
+
+def recognise(content: Content) -> bool:
+    """Whether the first bytes are a TIFF or BigTIFF header."""
+    return content.head[:4] in _MAGIC
+
+
+def read(content: Content, *, key: str | None = None) -> Source:
+    """What the pages say; raises SourceUnreadable or SourceUnsupported, naming the file."""
+    del key
+    try:
+        with _open(content) as tiff:
+            series = tiff.series[0]
+            shape, dtype = tuple(int(n) for n in series.shape), np.dtype(series.dtype)
+            axes = str(series.axes)
+            size, source = _voxel_size(tiff)
+            pages = len(series.pages)
+    except _FAULTS as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
+    full = _shape(shape, axes, content)
+
+    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+        try:
+            with _open(content) as tiff:
+                yield from _slabs(tiff, full, depth=depth, paged=pages == full[0])
+        except _FAULTS as error:
+            raise SourceUnreadable(f"{content.where}: {error}") from error
+
+    return Source(content.path, "TIFF stack", axes.lower(), full, dtype, size, source, slabs)
+
+
+def _open(content: Content) -> tifffile.TiffFile:
+    return tifffile.TiffFile(cast(IO[bytes], content.open()), name=content.name)
+
+
+def _slabs(
+    tiff: tifffile.TiffFile, shape: Index, *, depth: int, paged: bool
+) -> Iterator[npt.NDArray[Any]]:
+    """Page by page where a page is a section; a file of one contiguous block is mapped."""
+    series = tiff.series[0]
+    if not paged:
+        whole = series.asarray(out="memmap").reshape(shape)
+        for z in range(0, shape[0], depth):
+            yield np.array(whole[z : z + depth])
+        return
+    for z in range(0, shape[0], depth):
+        count = min(depth, shape[0] - z)
+        slab = tiff.asarray(key=range(z, z + count), series=0, maxworkers=2)
+        yield slab.reshape((count, *shape[1:]))
+
+
+def _shape(shape: tuple[int, ...], axes: str, content: Content) -> Index:
+    if "S" in axes or "C" in axes:
+        raise SourceUnsupported(
+            f"{content.where}: expected grey sections, found axes {axes} of shape {shape} (colour)"
+        )
+    if len(shape) == 2:
+        return 1, shape[0], shape[1]
+    if len(shape) != 3:
+        raise SourceUnsupported(
+            f"{content.where}: expected 3 axes (z, y, x), found axes {axes} of shape {shape}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _voxel_size(tiff: tifffile.TiffFile) -> tuple[VoxelSize | None, str]:
+    """From ImageJ's spacing and resolution, or OME-XML is left to a person: else unknown."""
+    meta = tiff.imagej_metadata or {}
+    factor = _IMAGEJ_NM.get(str(meta.get("unit", "")))
+    tags = tiff.pages[0].tags  # type: ignore[union-attr]
+    if factor is None or "spacing" not in meta or "XResolution" not in tags:
+        return None, ""
+    edges = [float(meta["spacing"]) * factor]
+    for tag in ("YResolution", "XResolution"):
+        pixels, per = tags[tag].value
+        edges.append(per / pixels * factor if pixels else math.inf)
+    if not all(math.isfinite(e) and e > 0 for e in edges):
+        return None, ""
+    z, y, x = (float(f"{e:.6g}") for e in edges)
+    return (z, y, x), "ImageJ metadata"
