@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mitoem.training.augment import draw
@@ -28,6 +28,8 @@ from mitoem.training.sources import (
     real_sources,
     without,
 )
+
+Parts = dict[str, nn.Module | torch.optim.Optimizer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ def train(settings: Settings, run: Path, *, threads: int = 2) -> Iterator[tuple[
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
     )
-    first = _resume(run, network, average, optimizer)
+    parts: Parts = {"network": network, "average": average, "optimizer": optimizer}
+    first = _resume(run, parts)
     started = time.monotonic()
     order = range(first, settings.steps)
     loader = DataLoader(
@@ -137,7 +140,7 @@ def train(settings: Settings, run: Path, *, threads: int = 2) -> Iterator[tuple[
             seconds = round(time.monotonic() - started, 1)
             log.write(json.dumps({"step": done, "loss": loss.item(), "seconds": seconds}) + "\n")
         if done % 200 == 0 or done == settings.steps:
-            _save(run, done, settings, network, average, optimizer)
+            _save(run, done, settings, parts)
         yield done, loss.item()
 
 
@@ -151,39 +154,18 @@ def load_average(run: Path) -> UNet:
     return network.eval()
 
 
-def _save(
-    run: Path,
-    step: int,
-    settings: Settings,
-    network: UNet,
-    average: torch.optim.swa_utils.AveragedModel,
-    optimizer: torch.optim.Optimizer,
-) -> None:
+def _save(run: Path, step: int, settings: Settings, parts: Parts) -> None:
     part = run / "last.pt.part"
-    torch.save(
-        {
-            "step": step,
-            "settings": asdict(settings),
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        },
-        part,
-    )
+    state = {name: item.state_dict() for name, item in parts.items()}
+    torch.save({"step": step, "settings": asdict(settings), **state}, part)
     part.replace(run / "last.pt")
 
 
-def _resume(
-    run: Path,
-    network: UNet,
-    average: torch.optim.swa_utils.AveragedModel,
-    optimizer: torch.optim.Optimizer,
-) -> int:
+def _resume(run: Path, parts: Parts) -> int:
     path = run / "last.pt"
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
+    for name, item in parts.items():
+        item.load_state_dict(state[name])
     return int(state["step"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -48,9 +50,7 @@ class UNet(nn.Module):
             block(a, b, k) for a, b, k in zip(inputs, WIDTHS, KERNELS, strict=True)
         )
         self.pools = nn.ModuleList(nn.MaxPool3d(p) for p in POOLS)
-        self.lift = nn.ModuleList(
-            nn.Conv3d(b, a, 1) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
-        )
+        self.lift = nn.ModuleList(nn.Conv3d(b, a, 1) for a, b in pairwise(WIDTHS))
         self.grow = nn.ModuleList(
             nn.Upsample(scale_factor=tuple(map(float, p)), mode="nearest") for p in POOLS
         )

@@ -1,0 +1,115 @@
+"""The model's JSON: what a user must know, and how the model was made and how good it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mitoem.inference.spec import FORMAT
+from mitoem.training.network import CHANNELS, DIVISORS, KERNELS, POOLS, WIDTHS, UNet
+
+DATA = (
+    {
+        "name": "lucchi_train",
+        "what": "EPFL CA1 hippocampus of the mouse, FIB-SEM, training sub-volume; 3-D components",
+        "voxel_size_nm": [5, 8, 8],
+        "citation": "Lucchi et al., CVPR 2013",
+        "terms": "research use with citation; no redistribution licence found",
+    },
+    {
+        "name": "cdeep3m_sbem_z20_39",
+        "what": "mouse neuropil, SBEM, 20 sections; 3-D components",
+        "voxel_size_nm": [40, 5.9, 5.9],
+        "citation": "Haberl et al., Nature Methods 15:677 (2018)",
+        "terms": "UC Regents: education, research, non-profit",
+    },
+    {
+        "name": "snemi3d_z41_57",
+        "what": "mouse cortex, ssSEM, 17 sections of which one is labelled",
+        "voxel_size_nm": [30, 6, 6],
+        "citation": "Kasthuri et al., Cell 162:648 (2015); labels Urakubo et al., Sci Rep 9:19413",
+        "terms": "ODC-By 1.0",
+    },
+    {
+        "name": "fafb_2d",
+        "what": "adult fly brain, ssTEM, 8 sections, semantic labels; pixel taken as 10 nm",
+        "voxel_size_nm": [40, 10, 10],
+        "citation": "Zheng et al., Cell 174:730 (2018); labels Wu et al., MICCAI 2021",
+        "terms": "none stated",
+    },
+    {
+        "name": "phantom",
+        "what": "synthetic volumes of this project, both kinds, seeds 101 and 102",
+        "voxel_size_nm": [30, 8, 8],
+        "citation": "mitoem.phantom",
+        "terms": "MIT",
+    },
+)
+
+
+def spec(sha256: str) -> dict[str, Any]:
+    """The part of the JSON that ``mitoem.inference`` reads."""
+    return {
+        "format": FORMAT,
+        "name": "mitoem-unet-1",
+        "sha256": sha256,
+        "input": {
+            "voxel_size_nm": [30.0, 8.0, 8.0],
+            "sections_nm": [24.0, 51.0],
+            "pixels_nm": [7.4, 8.6],
+            "percentiles": [1.0, 99.0],
+            "grey_range": [-1.0, 1.0],
+        },
+        "output": {"channels": list(CHANNELS)},
+        "tile": {
+            "divisors": list(DIVISORS),
+            "smallest": [4, 64, 64],
+            "largest": [40, 320, 320],
+            "trim": [2, 24, 24],
+            "ramp": [2, 16, 16],
+        },
+        "decode": {
+            "mask": 0.5,
+            "seed": 0.6,
+            "contour": 0.45,
+            "min_seed_um3": 0.0002,
+            "min_volume_um3": 0.002,
+        },
+    }
+
+
+def network(parameters: int) -> dict[str, Any]:
+    """What the network is made of."""
+    return {
+        "family": "anisotropic 3-D U-Net, added skips, batch normalisation, nearest upsampling",
+        "widths": list(WIDTHS),
+        "kernels_zyx": [list(k) for k in KERNELS],
+        "pools_zyx": [list(p) for p in POOLS],
+        "parameters": parameters,
+        "field_of_view_voxels": list(field_of_view()),
+    }
+
+
+def field_of_view() -> tuple[int, int, int]:
+    """Voxels of input (z, y, x) that one output voxel depends on."""
+    reach = [0, 0, 0]
+    step = [1, 1, 1]
+    for level, kernel in enumerate(KERNELS):
+        passes = 2 if level == len(KERNELS) - 1 else 4
+        for axis in range(3):
+            reach[axis] += passes * (kernel[axis] - 1) * step[axis]
+            if level < len(POOLS):
+                reach[axis] += (POOLS[level][axis] - 1) * step[axis] * 2
+                step[axis] *= POOLS[level][axis]
+    return reach[0] + 1, reach[1] + 1, reach[2] + 1
+
+
+def write(path: Path, card: dict[str, Any]) -> None:
+    """Write the JSON beside the ONNX file."""
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def parameter_count(unet: UNet) -> int:
+    """Trainable numbers of a network."""
+    return sum(p.numel() for p in unet.parameters())
