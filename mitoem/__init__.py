@@ -1,1 +1,3 @@
 """Explore, measure, predict and score mitochondria in electron-microscopy volumes."""
+
+__version__ = "0.1.0"

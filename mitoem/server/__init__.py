@@ -1,0 +1,92 @@
+"""The HTTP routes beside the pages: tiles, voxels, tables, meshes, raw Zarr, viewer files, health.
+
+Read-only. Every answer under these prefixes is data or JSON: an error is ``{"error": …}`` with
+400 (a word that means nothing), 404 (nothing there), 405, 409 (labels not measured yet), 416,
+422 (data on disk that is damaged) or 503 (busy), and 500 only for a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from mitoem import catalog
+from mitoem.errors import MitoEMError
+from mitoem.server import answers, health, static, tables, tiles, volumes, voxels, zarr
+from mitoem.server.access import Site
+from mitoem.server.nodelay import lifespan
+from mitoem.server.prefix import Prefix
+
+__all__ = ["lifespan", "middleware", "routes"]
+
+_VOLUME = "/api/v1/volumes/{volume}"
+_LABELS = _VOLUME + "/labels/{labels}"
+
+_EXPOSED = ("Content-Range", "Content-Length", "Accept-Ranges", "ETag")
+
+
+def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]:
+    """The routes for ``st.App``, under the base path ``base`` (``server.baseUrlPath``).
+
+    ``data`` names the data roots, as in ``catalog.from_environment``. Streamlit puts no base
+    path before an application's own routes, and answers unknown paths with its page: so these
+    take their prefixes whole.
+    """
+    base = normal(base)
+    site = Site(catalog.from_environment(data))
+    table = {
+        "/healthz": health.health,
+        "/api/v1/volumes": volumes.volumes,
+        _VOLUME: volumes.volume,
+        _VOLUME + "/tiles/{layer}/{axis}/{level}/{index}/{row}/{column}": tiles.tile,
+        _VOLUME + "/voxels/{z}/{y}/{x}": voxels.voxel,
+        _LABELS + "/instances.{format}": tables.instances,
+        "/viewer/{file}": static.asset,
+    }
+    own = application([Route(base + path, one) for path, one in table.items()], site)
+    files = Route(
+        base + "/zarr/{volume}/{path:path}", zarr.file, methods=["GET", "HEAD", "OPTIONS"]
+    )
+    shared = CORSMiddleware(
+        application([files], site),
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=["*"],
+        allow_private_network=True,
+        expose_headers=_EXPOSED,
+    )
+    prefixes: dict[str, ASGIApp] = {"/healthz": own, "/api": own, "/viewer": own, "/zarr": shared}
+    return [Prefix(base + path, app) for path, app in prefixes.items()]
+
+
+def middleware(base: str = "") -> list[Middleware]:
+    """What must see a request before Streamlit's own middleware does."""
+    return [Middleware(zarr.AsStored, prefix=normal(base) + "/zarr")]
+
+
+def application(own: Sequence[BaseRoute], site: Site) -> Starlette:
+    """Routes with the answers to errors that belong to them."""
+    app = Starlette(
+        routes=own,
+        exception_handlers={
+            MitoEMError: answers.named_error,
+            HTTPException: answers.http_error,
+            Exception: answers.bug,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.site = site
+    return app
+
+
+def normal(base: str) -> str:
+    """A base path with one slash before it and none after; nothing for none."""
+    inner = base.strip("/")
+    return f"/{inner}" if inner else ""

@@ -1,0 +1,71 @@
+"""Which volume a request may read: the one place where names become volumes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import cast
+
+from starlette.requests import Request
+
+from mitoem import catalog
+from mitoem.catalog import Catalog
+from mitoem.errors import VolumeNotFound
+from mitoem.manifest import check_name
+from mitoem.server.caches import Cache
+from mitoem.volume import Volume
+
+HOLD_S = 1.0
+"""How long an opened volume is used before ``volume.json`` is looked at again, seconds."""
+
+
+class Site:
+    """What the routes share: the data roots, opened volumes and the caches of finished answers."""
+
+    def __init__(self, roots: Catalog) -> None:
+        self.catalog = roots
+        self.tiles = Cache("MITOEM_TILE_CACHE_BYTES", 64_000_000)
+        self.meshes = Cache("MITOEM_MESH_CACHE_BYTES", 64_000_000)
+        self._opened: dict[str, tuple[float, Volume]] = {}
+
+    async def open(self, name: str, user: str | None) -> Volume:
+        """The volume of that name, if the user may see it; NameInvalid or VolumeNotFound if not.
+
+        A hidden volume and one that does not exist are told apart by nothing.
+        """
+        check_name(name)
+        if not catalog.may_see(name, user):
+            raise VolumeNotFound(f"no volume {name!r}")
+        until, volume = self._opened.get(name, (0.0, None))
+        if volume is None or time.monotonic() > until:
+            self._opened.pop(name, None)
+            volume = await asyncio.to_thread(self._open, name)
+            self._opened[name] = (time.monotonic() + HOLD_S, volume)
+        return volume
+
+    async def names(self, user: str | None) -> list[str]:
+        """Names of the volumes that the user may see."""
+        names = await asyncio.to_thread(self.catalog.names)
+        return [name for name in names if catalog.may_see(name, user)]
+
+    def _open(self, name: str) -> Volume:
+        try:
+            return self.catalog.open(name)
+        except VolumeNotFound as error:
+            # The catalogue's message lists every volume: not for people who may not see them.
+            raise VolumeNotFound(f"no volume {name!r}") from error
+
+
+def site(request: Request) -> Site:
+    """What the routes share."""
+    return cast(Site, request.app.state.site)
+
+
+def user(request: Request) -> str | None:
+    """Who asks, as the sign-in middleware says; None without one, or for a stranger."""
+    return cast("str | None", request.scope.get("user"))
+
+
+async def volume(request: Request) -> Volume:
+    """The volume that the path names, if this user may see it."""
+    return await site(request).open(request.path_params["volume"], user(request))

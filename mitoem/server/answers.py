@@ -1,0 +1,120 @@
+"""What every route answers with: JSON, errors as JSON, and answers that a browser may keep."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mitoem import errors
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+_STATUS: dict[type[errors.MitoEMError], int] = {
+    errors.NameInvalid: 400,
+    errors.BoxInvalid: 400,
+    errors.FilterInvalid: 400,
+    errors.RequestInvalid: 400,
+    errors.VolumeNotFound: 404,
+    errors.LabelsNotFound: 404,
+    errors.InstanceNotFound: 404,
+    errors.BoxOutside: 404,
+    errors.LevelInvalid: 404,
+    errors.TableMissing: 409,
+    errors.ServerBusy: 503,
+    errors.DiskFull: 503,
+}
+
+DAMAGED = 422
+"""Any other named error: the request was right and the data behind it cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What tells a kept copy from a newer one, and whether it may be kept without asking."""
+
+    etag: str
+    cache_control: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As HTTP headers."""
+        return {"ETag": self.etag, "Cache-Control": self.cache_control}
+
+
+def freshness(request: Request, version: str, *address: object) -> Freshness:
+    """Freshness of what ``version`` and ``address`` identify.
+
+    Immutable only where the URL carries this very version as ``v``: any other URL may answer
+    differently tomorrow.
+    """
+    text = "\0".join([version, *(str(part) for part in address)])
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    immutable = request.query_params.get("v") == version
+    return Freshness(etag, IMMUTABLE if immutable else REVALIDATE)
+
+
+def not_modified(request: Request, fresh: Freshness) -> Response | None:
+    """The 304 for a client that holds this very answer already, else None."""
+    held = request.headers.get("if-none-match")
+    if held is None:
+        return None
+    tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
+    if fresh.etag not in tags and tags != ["*"]:
+        return None
+    return Response(status_code=304, headers=fresh.headers)
+
+
+def data(
+    body: bytes, media_type: str, fresh: Freshness, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer of bytes that the client may keep as ``fresh`` says."""
+    return Response(body, media_type=media_type, headers=fresh.headers | dict(headers or {}))
+
+
+def json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer, asked for anew every time."""
+    return JSONResponse(
+        content, status, headers={"Cache-Control": REVALIDATE} | dict(headers or {})
+    )
+
+
+def error(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """``{"error": message}``, kept by nobody."""
+    return json(
+        {"error": message},
+        status=status,
+        headers={"Cache-Control": "no-store"} | dict(headers or {}),
+    )
+
+
+async def named_error(request: Request, exc: Exception) -> Response:
+    """The answer to an error of this project."""
+    del request
+    status = next((_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS), DAMAGED)
+    return error(
+        str(exc), status, RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    )
+
+
+async def http_error(request: Request, exc: Exception) -> Response:
+    """The answer to a path that is no route, or a method that the route lacks."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    detail = f"{exc.detail}: {request.method} {request.url.path}"[:300]
+    return error(detail, exc.status_code, exc.headers)
+
+
+async def bug(request: Request, exc: Exception) -> Response:
+    """The answer to anything else; the traceback goes to the log, never to the client."""
+    del request, exc
+    return error("internal error, see the server's log", 500)

@@ -1,0 +1,38 @@
+"""Small answers without delay."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Start the server's part of the application: see ``without_delay``."""
+    del app
+    without_delay()
+    yield
+
+
+def without_delay() -> int:
+    """Set TCP_NODELAY on every listening TCP socket of this process; returns how many.
+
+    Accepted connections inherit it. Streamlit makes its listening socket with protocol 0, for
+    which asyncio leaves Nagle's algorithm on: each small keep-alive answer then waits about
+    40 ms for a delayed acknowledgement. uvloop sets the option itself; Windows has no uvloop.
+    Nothing hands that socket to an application, so it is looked for among the living objects.
+    """
+    found = [one for one in gc.get_objects() if type(one) is socket.socket and _listens(one)]
+    for one in found:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return len(found)
+
+
+def _listens(one: socket.socket) -> bool:
+    tcp = one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM
+    return (
+        one.fileno() >= 0 and tcp and bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    )
