@@ -1,0 +1,241 @@
+"""How a microscope would see a phantom: each section drawn in grey from the geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitoem.phantom.bodies import Noise, Window
+from mitoem.phantom.mitochondria import Mitochondrion
+from mitoem.phantom.organelles import Body, Dots, Organelles
+from mitoem.phantom.tissue import BITS, GLIA, MYELIN, Doubles, Floats, Frame, Walls, refine
+
+Profile: TypeAlias = Callable[[Doubles, Doubles], Doubles]
+
+_STEP = 2.0
+"""Resolution of the membrane table, nm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is drawn."""
+
+    frame: Frame
+    walls: Walls
+    mitochondria: list[Mitochondrion]
+    organelles: Organelles
+
+
+class Painter:
+    """Draws the sections of one scene; everything random that they share is drawn once."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
+        self.scene = scene
+        height, width = scene.frame.shape[1:]
+        self.tone = _tones(rng)
+        grain = rng.standard_normal((height + 128, width + 128), dtype=np.float32)
+        fine = _smooth(grain)
+        coarse = _smooth(_smooth(_smooth(_smooth(_smooth(fine)))))
+        self.grain: Floats = fine / fine.std() * np.float32(0.7) + coarse / coarse.std()
+        self.cristae = Noise(rng, (1.0, 4.0, 4.0))
+        self.patches = Noise(rng, (1.5, 9.0, 9.0))
+        self.total = _membrane_table()
+        self.lamellae = rng.uniform(95, 130)
+
+    def section(self, z: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """One section as uint8 (y, x)."""
+        scene, shape = self.scene, self.scene.frame.shape[1:]
+        drift = scene.frame.drift[z] / scene.frame.voxel_size[1:]
+        start = (float(drift[0]), float(drift[1]))
+        bits = [refine(scene.walls.bits[b, z + 1], start, shape) for b in range(BITS)]
+        code = np.zeros(shape, np.uint8)
+        for b, value in enumerate(bits):
+            code |= (value > 0).view(np.uint8) << np.uint8(b)
+        wall = np.minimum.reduce([np.abs(v, out=v) for v in bits])
+        oy, ox = (int(k) for k in rng.integers(0, 128, 2))
+        grey = self.grain[oy : oy + shape[0], ox : ox + shape[1]] * np.float32(7.0)
+        grey += self.tone[code]
+        self._dots(grey, z)
+        for body in scene.organelles.bodies:
+            if body.window.sections.start <= z < body.window.sections.stop:
+                _paint_body(grey, body, z)
+        for m in scene.mitochondria:
+            if m.window.sections.start <= z < m.window.sections.stop:
+                self._mitochondrion(grey, m, z)
+        slope = refine(scene.walls.slope[z], start, shape)
+        self._membranes(grey, wall, slope)
+        self._sheaths(grey, wall, code)
+        self._densities(grey, wall, z)
+        return _expose(grey, rng)
+
+    def _dots(self, grey: Floats, z: int) -> None:
+        o, voxel = self.scene.organelles, self.scene.frame.voxel_size[1:]
+        _stamp(grey, o.granules, z, voxel, _grain_profile)
+        _stamp(grey, o.tubules, z, voxel, _grain_profile)
+        _stamp(grey, o.vesicles, z, voxel, _ring_profile)
+
+    def _membranes(self, grey: Floats, wall: Floats, slope: Floats) -> None:
+        """Two dark leaflets with a faint gap, averaged over the thickness of the section."""
+        np.clip(slope, 3.0, 18.0, out=slope)
+        upper = self.total[_place(wall + slope)]
+        lower = self.total[_place(wall - slope)]
+        upper -= lower
+        upper /= slope
+        upper *= 0.5
+        grey += (np.float32(62.0) - grey) * upper
+
+    def _sheaths(self, grey: Floats, wall: Floats, code: NDArray[np.uint8]) -> None:
+        """Myelin: dark wraps inside the membrane of a myelinated axon."""
+        where = np.flatnonzero((code == MYELIN) & (wall < self.lamellae))
+        if where.size:
+            depth = wall.ravel()[where]
+            stripes = 52 + 16 * np.sin(depth * (2 * np.pi / 19.0))
+            edge = np.clip((self.lamellae - depth) / 10, 0, 1)
+            flat = grey.ravel()
+            flat[where] += (stripes - flat[where]) * edge
+
+    def _densities(self, grey: Floats, wall: Floats, z: int) -> None:
+        """Synaptic densities: membranes thick and dark near a synapse."""
+        frame, synapses = self.scene.frame, self.scene.organelles.synapses
+        dz, dy, dx = frame.voxel_size
+        for k in range(len(synapses.place)):
+            place, radius = synapses.place[k], synapses.radius[k]
+            across = radius**2 - (place[0] - z * dz) ** 2
+            if across <= 0:
+                continue
+            y0, x0 = place[1] / dy, place[2] / dx
+            reach = np.sqrt(across) / dy
+            rows = slice(max(0, int(y0 - reach)), max(0, int(y0 + reach) + 1))
+            columns = slice(max(0, int(x0 - reach)), max(0, int(x0 + reach) + 1))
+            part = grey[rows, columns]
+            if not part.size:
+                continue
+            y = np.arange(rows.start, rows.start + part.shape[0])[:, None] - y0
+            x = np.arange(columns.start, columns.start + part.shape[1]) - x0
+            fade = np.clip(2.2 * (1 - (y * y + x * x) / reach**2), 0, 1)
+            near = np.exp(-((wall[rows, columns] / 19.0) ** 2))
+            part += (58 - part) * (fade * near * (0.9 * synapses.strength[k])).astype(np.float32)
+
+    def _mitochondrion(self, grey: Floats, m: Mitochondrion, z: int) -> None:
+        """Double membrane, dark matrix, and cristae that are neither straight nor alike."""
+        k = z - m.window.sections.start
+        depth = m.distance[k].astype(np.float32) * np.float32(-2.0)
+        if depth.max() < -12:
+            return
+        flat = Window(slice(k, k + 1), m.window.rows, m.window.columns)
+        wander = self.cristae.at(flat, m.shift)[0]
+        patch = self.patches.at(flat, m.shift)[0]
+        along = m.plan.tube.path[-1] - m.plan.tube.path[0]
+        along = along / max(float(np.linalg.norm(along)), 1e-6)
+        turn = (m.shift[0] - 12) / 24 * 1.4
+        heading = np.array([along[1] + turn * along[2], along[2] - turn * along[1]])
+        period = 52 + m.shift[1] % 32
+        dy, dx = self.scene.frame.voxel_size[1:]
+        y = np.arange(m.window.rows.start, m.window.rows.stop)[:, None] * dy
+        x = np.arange(m.window.columns.start, m.window.columns.stop) * dx
+        phase = (y * heading[0] + x * heading[1] + z * 30 * along[0]) * (2 * np.pi / period)
+        wave = np.sin(phase.astype(np.float32) + wander * np.float32(1.6))
+        strength = np.clip(0.55 + 0.45 * patch, 0.0, 1.2) * np.clip((depth - 14) / 16, 0, 1)
+        tone = 112 + (m.shift[2] % 17 - 8) * 1.6
+        inner = tone + 5 * patch + strength * (19 * np.maximum(wave - 0.25, 0) - 9)
+        rim = np.exp(-(((depth - 7) / 7.5) ** 2))
+        inner += (55 - inner) * (0.85 * rim)
+        alpha = np.clip(depth / 7 + 0.9, 0, 1)
+        part = grey[m.window.rows, m.window.columns]
+        part += (inner - part) * alpha
+
+
+def _tones(rng: np.random.Generator) -> Floats:
+    """Grey of the cytoplasm for each code: most are light, a few cells are dark."""
+    tone = rng.normal(176, 11, 1 << BITS)
+    tone[rng.integers(1, 30, 4)] = rng.uniform(132, 152, 4)
+    tone[GLIA] = rng.uniform(168, 186)
+    tone[MYELIN] = 178
+    return tone.astype(np.float32)
+
+
+def _membrane_table() -> Floats:
+    """Running integral of the darkness of a membrane over the distance, from -REACH on."""
+    at = np.arange(-200, 400, _STEP)
+    dark = np.exp(-(((np.abs(at) - 9.5) / 8.0) ** 2))
+    dark = 0.92 * np.minimum(dark + 0.0, 1.0)
+    return (np.cumsum(dark) * _STEP).astype(np.float32)
+
+
+def _place(distance: Floats) -> NDArray[np.intp]:
+    """Place of a distance in the membrane table."""
+    distance += np.float32(200.0)
+    distance *= np.float32(1 / _STEP)
+    return distance.astype(np.intp)
+
+
+def _smooth(a: Floats) -> Floats:
+    """A little blur: weights 1, 2, 1 along both axes."""
+    b = a.copy()
+    b[1:-1] = 0.5 * a[1:-1] + 0.25 * (a[:-2] + a[2:])
+    c = b.copy()
+    c[:, 1:-1] = 0.5 * b[:, 1:-1] + 0.25 * (b[:, :-2] + b[:, 2:])
+    return c
+
+
+def _grain_profile(away: Doubles, radius: Doubles) -> Doubles:
+    return np.asarray(-48 * np.exp(-((away / radius) ** 2)))
+
+
+def _ring_profile(away: Doubles, radius: Doubles) -> Doubles:
+    ring = -78 * np.exp(-(((away - radius) / 7.0) ** 2))
+    return np.asarray(ring + 6 * np.exp(-((away / 10) ** 2)))
+
+
+def _stamp(grey: Floats, dots: Dots, z: int, voxel: tuple[float, float], profile: Profile) -> None:
+    """Add the round profile of every dot of a section, where it lies between voxels too."""
+    chosen = slice(dots.first[z], dots.first[z + 1])
+    if chosen.start == chosen.stop:
+        return
+    dy, dx = voxel
+    y = dots.place[chosen, 1] / dy
+    x = dots.place[chosen, 2] / dx
+    radius = dots.radius[chosen, None]
+    half = int(np.ceil(float(radius.max()) / dy + 1.5))
+    oy, ox = (a.ravel() for a in np.mgrid[-half : half + 1, -half : half + 1])
+    row, column = np.rint(y).astype(int)[:, None] + oy, np.rint(x).astype(int)[:, None] + ox
+    away = np.hypot((row - y[:, None]) * dy, (column - x[:, None]) * dx)
+    value = profile(away, radius) * dots.strength[chosen, None]
+    ok = (row >= 0) & (column >= 0) & (row < grey.shape[0]) & (column < grey.shape[1])
+    np.add.at(grey, (row[ok], column[ok]), value[ok].astype(np.float32))
+
+
+def _paint_body(grey: Floats, body: Body, z: int) -> None:
+    depth = body.distance[z - body.window.sections.start].astype(np.float32) * np.float32(-2.0)
+    part = grey[body.window.rows, body.window.columns]
+    alpha = np.clip(depth / 8 + 0.7, 0, 1)
+    rim = np.exp(-(((depth - 5) / 8.0) ** 2))
+    if body.kind == "lysosome":
+        inner: Floats = np.full_like(depth, 62 + 14 * body.tone) + rim * -10
+    elif body.kind == "tubule":
+        inner = np.full_like(depth, 88 + 14 * body.tone)
+    else:
+        lumen = 190 + 8 * body.tone if body.kind == "cisterna" else 150.0
+        inner = lumen + (68 - lumen) * rim
+    part += (inner - part) * alpha
+
+
+def _expose(grey: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Blur, brightness and contrast of the section, shading, shot noise."""
+    height, width = grey.shape
+    grey = _smooth(grey)
+    gain, offset = rng.normal(1.0, 0.05), rng.normal(0.0, 6.0)
+    tilt = rng.normal(0.0, 3.5, 2)
+    shade = np.linspace(-1, 1, height)[:, None] * tilt[0] + np.linspace(-1, 1, width) * tilt[1]
+    noise = rng.standard_normal((height, width), dtype=np.float32)
+    noise *= np.sqrt(np.maximum(grey, 20.0) / 150) * np.float32(rng.uniform(8.0, 12.0))
+    grey += noise
+    grey -= 150
+    grey *= np.float32(gain)
+    grey += (shade + 150 + offset).astype(np.float32)
+    np.clip(grey, 0, 255, out=grey)
+    return np.asarray(np.rint(grey), np.uint8)
