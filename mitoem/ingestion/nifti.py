@@ -16,7 +16,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
-from mitoem.ingest.source import Content, Source, planes_from_stream
+from mitoem.ingestion.source import Content, Source, planes_from_stream
 
 GZIP = b"\x1f\x8b"
 _MAGIC = {348: nib.Nifti1Header, 540: nib.Nifti2Header}

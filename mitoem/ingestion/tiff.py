@@ -12,7 +12,7 @@ import tifffile
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
-from mitoem.ingest.source import Content, Source
+from mitoem.ingestion.source import Content, Source
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGEJ_NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "\\u00B5m": 1e3, "micron": 1e3}

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mitoem.errors import BoxOutside, RunCancelled, ShapeMismatch
 from mitoem.geometry import Box, Index
-from mitoem.ingest.source import Source
-from mitoem.ingest.writer import LayerWriter
+from mitoem.ingestion.source import Source
+from mitoem.ingestion.writer import LayerWriter
 
 Progress = Callable[[float, str], None]
 

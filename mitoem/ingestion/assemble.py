@@ -26,8 +26,8 @@ from mitoem.errors import (
     VolumeInvalid,
 )
 from mitoem.geometry import Box, VoxelSize
-from mitoem.ingest.placing import Placed, Watch, bounding_box, in_order, stream
-from mitoem.ingest.writer import LayerWriter, aligned, disk_error, shards, write_json
+from mitoem.ingestion.placing import Placed, Watch, bounding_box, in_order, stream
+from mitoem.ingestion.writer import LayerWriter, aligned, disk_error, shards, write_json
 from mitoem.manifest import LabelSet, VolumeInfo
 from mitoem.volume import Volume, open_at
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mitoem.errors import SourceUnsupported
-from mitoem.ingest import archive, nifti, npz, tiff
-from mitoem.ingest.source import Content, Source, content_of
+from mitoem.ingestion import archive, nifti, npz, tiff
+from mitoem.ingestion.source import Content, Source, content_of
 
 
 class Reader(Protocol):

@@ -7,8 +7,8 @@ from io import BufferedIOBase
 from typing import cast
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingest.npz import ZIP
-from mitoem.ingest.source import Content
+from mitoem.ingestion.npz import ZIP
+from mitoem.ingestion.source import Content
 
 
 def is_zip(content: Content) -> bool:

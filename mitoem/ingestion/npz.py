@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingest.source import Content, Source, planes_from_stream
+from mitoem.ingestion.source import Content, Source, planes_from_stream
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
