@@ -17,6 +17,9 @@ from mitoem import errors
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 
+AS_LABELLED = {"X-Content-Type-Options": "nosniff"}
+"""A browser takes an answer for what it says it is, and for nothing else."""
+
 RETRY_AFTER = {"Retry-After": "1"}
 
 _STATUS: dict[type[errors.MitoEMError], int] = {
@@ -48,7 +51,7 @@ class Freshness:
     @property
     def headers(self) -> dict[str, str]:
         """As HTTP headers."""
-        return {"ETag": self.etag, "Cache-Control": self.cache_control}
+        return AS_LABELLED | {"ETag": self.etag, "Cache-Control": self.cache_control}
 
 
 def freshness(request: Request, version: str, *address: object) -> Freshness:
@@ -81,20 +84,21 @@ def data(
     return Response(body, media_type=media_type, headers=fresh.headers | dict(headers or {}))
 
 
-def json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json(
+    content: Any,
+    *,
+    status: int = 200,
+    cache_control: str = REVALIDATE,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A JSON answer, asked for anew every time."""
-    return JSONResponse(
-        content, status, headers={"Cache-Control": REVALIDATE} | dict(headers or {})
-    )
+    own = AS_LABELLED | {"Cache-Control": cache_control}
+    return JSONResponse(content, status, headers=own | dict(headers or {}))
 
 
 def error(message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """``{"error": message}``, kept by nobody."""
-    return json(
-        {"error": message},
-        status=status,
-        headers={"Cache-Control": "no-store"} | dict(headers or {}),
-    )
+    return json({"error": message}, status=status, cache_control="no-store", headers=headers)
 
 
 async def named_error(request: Request, exc: Exception) -> Response:
@@ -110,7 +114,7 @@ async def http_error(request: Request, exc: Exception) -> Response:
     """The answer to a path that is no route, or a method that the route lacks."""
     if not isinstance(exc, HTTPException):
         raise exc
-    detail = f"{exc.detail}: {request.method} {request.url.path}"[:300]
+    detail = f"{exc.detail}: {request.method} {request.scope['path']}"[:300]
     return error(detail, exc.status_code, exc.headers)
 
 
