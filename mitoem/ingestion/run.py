@@ -59,7 +59,7 @@ def run(
     """
     manifest.check_name(request.name)
     image = recognise(request.image, key=request.key)
-    labels = [recognise(path, key=_labels_key(path, request.key)) for path in request.labels]
+    labels = [recognise(path, key=labels_key(path, request.key)) for path in request.labels]
     for source in (image, *labels):
         say(source.describe())
     for notice in image.notices:
@@ -184,7 +184,7 @@ def _checked(source: Source) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
     return slabs
 
 
-def _labels_key(path: Path, key: str | None) -> str | None:
+def labels_key(path: Path, key: str | None) -> str | None:
     """In an ``.npz`` that holds both, labels are under ``labels``."""
     if key is not None or path.suffix != ".npz":
         return key
