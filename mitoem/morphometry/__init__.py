@@ -1,0 +1,29 @@
+"""Labels → one row per instance; additive over blocks.
+
+``measure`` takes arrays, ``measure_blocks`` takes readers and holds a few blocks at a time; for a
+cluster, send ``block_partial`` to where the blocks are, add what comes back, and ``finish``.
+"""
+
+from mitoem.morphometry.block import block_partial, halo
+from mitoem.morphometry.columns import COLUMNS, MEDIUM_VOXELS, SMALL_VOXELS, Column
+from mitoem.morphometry.partial import Partial
+from mitoem.morphometry.stream import BLOCK, blocks, measure, measure_blocks, volume_partial
+from mitoem.morphometry.table import NO_SPLIT, empty, finish
+
+__all__ = [
+    "BLOCK",
+    "COLUMNS",
+    "MEDIUM_VOXELS",
+    "NO_SPLIT",
+    "SMALL_VOXELS",
+    "Column",
+    "Partial",
+    "block_partial",
+    "blocks",
+    "empty",
+    "finish",
+    "halo",
+    "measure",
+    "measure_blocks",
+    "volume_partial",
+]
