@@ -1,0 +1,1 @@
+"""The dashboard: what is drawn with Streamlit, and nothing of the science."""

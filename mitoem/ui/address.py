@@ -1,0 +1,133 @@
+"""The words of the address: read once, kept for the session, written by Python alone.
+
+A page change by the menu drops the query, and a component's report may arrive with a query that is
+already old. So the words in force live in the session; the query is read when a session starts and
+when a person comes with other words than ours (a link, the back button), and written on every run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from mitoem.errors import VolumeNotFound
+from mitoem.manifest import LabelSet, VolumeInfo
+from mitoem.ui import cache
+from mitoem.view import WORDS, Notice, View, from_query, resolve, to_query
+from mitoem.volume import Volume
+
+OWN = {
+    "instances": ("measure", "logx", "logy", "bins", "cut"),
+    "compare": ("a", "b", "measure"),
+    "inference": ("run",),
+    "evaluate": ("prediction",),
+}
+"""Words that a page has of its own, beside those of the view."""
+
+_WORDS, _SENT, _PAGE = "mitoem_words", "mitoem_sent", "mitoem_page"
+_STALE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where the person is: a volume, and the view of it that can be drawn."""
+
+    volume: Volume
+    view: View
+    notices: tuple[Notice, ...]
+
+    @property
+    def info(self) -> VolumeInfo:
+        """What the volume says of itself."""
+        return self.volume.info
+
+    @property
+    def labels(self) -> LabelSet | None:
+        """The label set in use, or None where the volume has none."""
+        return self.info.label_set(self.view.labels) if self.view.labels else None
+
+
+def begin(page: str) -> None:
+    """Take over what the browser brings; call once per run, before anything is drawn."""
+    query = {k: v for k, v in st.query_params.to_dict().items() if k in _known()}
+    sent: list[dict[str, str]] = st.session_state.setdefault(_SENT, [])
+    known = st.session_state.get(_WORDS)
+    recent = time.monotonic() - st.session_state.get("mitoem_sent_at", 0.0) < _STALE_SECONDS
+    stale = query in sent[:-1] and recent
+    if known is None:
+        st.session_state[_WORDS] = query
+    elif query and query not in sent[-1:] and not stale:
+        mine = {k: v for k, v in known.items() if k not in WORDS and k not in OWN.get(page, ())}
+        st.session_state[_WORDS] = mine | query
+    st.session_state[_PAGE] = page
+
+
+def word(name: str, default: str) -> str:
+    """A word of the address, or the default."""
+    return str(_words().get(name, default))
+
+
+def change(**words: str | None) -> None:
+    """Set words of the address; None takes one away. Fit for a widget's callback."""
+    now = dict(_words())
+    for name, value in words.items():
+        if value is None:
+            now.pop(name, None)
+        else:
+            now[name] = value
+    st.session_state[_WORDS] = now
+
+
+def keep(view: View, info: VolumeInfo) -> None:
+    """Make this view the one in force."""
+    others = {k: v for k, v in _words().items() if k not in WORDS}
+    st.session_state[_WORDS] = others | to_query(view, info)
+
+
+def here() -> Here:
+    """Where the person is now.
+
+    Raises VolumeNotFound where there is no volume at all, or none of the name in the address.
+    """
+    asked = from_query(_words())
+    names = cache.volume_names()
+    if not names:
+        raise VolumeNotFound("there is no volume yet: make the two demo volumes, or ingest one")
+    volume = cache.volume(str(asked.volume) if asked.volume else names[0])
+    view, notices = resolve(asked, volume.info)
+    return Here(volume, view, notices)
+
+
+def emit(at: Here | None) -> None:
+    """Write the words of the view and of this page to the browser's address."""
+    words = to_query(at.view, at.info) if at else {}
+    if at:
+        words = _without_defaults(words)
+    own = OWN.get(st.session_state[_PAGE], ())
+    words |= {k: v for k, v in _words().items() if k in own}
+    sent: list[dict[str, str]] = st.session_state[_SENT]
+    if st.query_params.to_dict() != words:
+        st.query_params.from_dict(words)
+    if words not in sent[-1:]:
+        st.session_state[_SENT] = [*sent[-20:], words]
+        st.session_state["mitoem_sent_at"] = time.monotonic()
+
+
+def _without_defaults(words: Mapping[str, str]) -> dict[str, str]:
+    """Nothing at all for the first volume as it first shows; else all words."""
+    names = cache.volume_names()
+    if set(words) <= {"v", "volume"} and words.get("volume") == names[0]:
+        return {}
+    return dict(words)
+
+
+def _known() -> set[str]:
+    return set(WORDS) | {name for own in OWN.values() for name in own}
+
+
+def _words() -> dict[str, str]:
+    words: dict[str, str] = st.session_state.setdefault(_WORDS, {})
+    return words

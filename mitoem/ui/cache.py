@@ -1,0 +1,45 @@
+"""What the pages keep between runs: handles by address, small results by version.
+
+No array and no frame is ever an argument: only names and versions are.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from mitoem import catalog, tables
+from mitoem.catalog import Catalog
+from mitoem.volume import Volume
+
+
+def roots() -> Catalog:
+    """The data roots of this server."""
+    return catalog.from_environment()
+
+
+def user() -> str | None:
+    """Who looks; None where nobody signs in."""
+    return None
+
+
+def volume_names() -> list[str]:
+    """Names of the volumes that this person may see."""
+    return [name for name in roots().names() if catalog.may_see(name, user())]
+
+
+def volume(name: str) -> Volume:
+    """The volume of that name; its handle is kept by the library. Raises VolumeNotFound."""
+    return roots().open(name)
+
+
+def table(of: Volume, labels: str) -> pd.DataFrame:
+    """The instance table of a label set; raises TableMissing. The frame is the caller's own."""
+    return _table(str(roots().tables(of)), labels, of.info.label_set(labels).version)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _table(directory: str, labels: str, version: str) -> pd.DataFrame:
+    from pathlib import Path
+
+    return tables.read(Path(directory), labels, version=version)

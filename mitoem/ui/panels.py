@@ -1,0 +1,61 @@
+"""Designed panels: what happened, what was expected, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from mitoem.errors import LabelsNotFound, MitoEMError, TableMissing, VolumeNotFound
+
+DEMO = "python -m mitoem demo"
+INGEST = "python -m mitoem ingest NAME --image IMAGE --labels LABELS"
+
+
+@contextmanager
+def edge() -> Iterator[None]:
+    """Catch a named error where it happened and show it there; anything else is a bug."""
+    try:
+        yield
+    except MitoEMError as found:
+        error(found)
+
+
+def error(found: MitoEMError) -> None:
+    """One named error and what to do about it."""
+    with st.container(border=True):
+        st.markdown(f":material/error: **{type(found).__name__}**")
+        st.text(str(found))
+        match found:
+            case VolumeNotFound():
+                st.caption("The demo volumes take less than a minute:")
+                st.code(DEMO, language="bash")
+                st.caption("Your own images, with or without labels:")
+                st.code(INGEST, language="bash")
+            case TableMissing():
+                st.caption("Measure these labels, then come back:")
+                st.code("python -m mitoem measure NAME/LABELS", language="bash")
+            case LabelsNotFound():
+                st.caption("Choose another label set in the line above.")
+
+
+def empty(title: str, text: str, *, code: str = "") -> None:
+    """A panel that has nothing to show yet: why, and the next step."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.caption(text)
+        if code:
+            st.code(code, language="bash")
+
+
+def notices(lines: Sequence[str]) -> None:
+    """What could not be had as it was asked, one line each."""
+    if lines:
+        st.warning("  \n".join(lines), icon=":material/link_off:")
+
+
+def banner(text: str, *, tone: str = "info") -> None:
+    """A line that a result must not be read without."""
+    show = st.warning if tone == "warning" else st.info
+    show(text, icon=":material/info:")

@@ -1,0 +1,41 @@
+"""The few style rules that the theme cannot say, and the mark of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_ASSETS = Path(__file__).parents[1] / "assets"
+
+ICON = str(_ASSETS / "icon.svg")
+LOGO = str(_ASSETS / "logo.svg")
+
+_CSS = """
+<style>
+.stMainBlockContainer { padding: 4.1rem 2rem 2rem; max-width: 1900px; }
+[data-testid="stAppDeployButton"] { display: none; }
+.st-key-frame { border-bottom: 1px solid var(--st-border-color); padding-bottom: .55rem;
+  flex-wrap: nowrap !important; overflow-x: auto; }
+.st-key-frame > div { flex: 0 0 auto; }
+[class*="st-key-facts_"] td:nth-child(1) { width: 13%; }
+[class*="st-key-facts_"] td:nth-child(2) { width: 17%; }
+[class*="st-key-facts_"] td:nth-child(4) { width: 6%; }
+[class*="st-key-facts_"] td:nth-child(5) { width: 8%; }
+[class*="st-key-facts_"] td:nth-child(6) { width: 21%; }
+[class*="st-key-facts_"] table { table-layout: fixed; }
+[class*="st-key-facts_"] th:nth-child(1) { width: 13%; }
+[class*="st-key-facts_"] th:nth-child(2) { width: 17%; }
+[class*="st-key-facts_"] th:nth-child(4) { width: 6%; }
+[class*="st-key-facts_"] th:nth-child(5) { width: 8%; }
+[class*="st-key-facts_"] th:nth-child(6) { width: 21%; }
+h1 { padding: .2rem 0 .4rem !important; }
+h1, h2, h3 { letter-spacing: -0.01em; }
+</style>
+"""
+
+
+def apply() -> None:
+    """Put the rules on the page; they hold no data."""
+    st.html(_CSS)
+    st.logo(LOGO, size="large", link=None)

@@ -1,0 +1,80 @@
+/**
+ * Everything that a key or a button does, once: the toolbar, the keyboard and the sheet of keys
+ * are all made from this table.
+ */
+
+/** @import { Viewer } from "./viewer.js" */
+
+/**
+ * @typedef {object} Action
+ * @property {string} id
+ * @property {string} label
+ * @property {string[]} keys  As `KeyboardEvent.key` gives them.
+ * @property {string} [show]  The keys as the sheet writes them.
+ * @property {string} [icon]
+ * @property {string} group
+ * @property {(viewer: Viewer, event: {shiftKey: boolean}) => void} run
+ * @property {(viewer: Viewer) => boolean} [on]  For switches.
+ * @property {(viewer: Viewer) => void} [release]  When the key goes up.
+ */
+
+/** @type {Action[]} */
+export const ACTIONS = [
+  { id: "previous-section", label: "Previous section", keys: [",", "<"], show: ",", icon: "up", group: "move",
+    run: (v, e) => v.step(e.shiftKey ? -10 : -1) },
+  { id: "next-section", label: "Next section", keys: [".", ">"], show: ".", icon: "down", group: "move",
+    run: (v, e) => v.step(e.shiftKey ? 10 : 1) },
+  { id: "zoom-out", label: "Zoom out", keys: ["-", "_"], show: "−", icon: "minus", group: "zoom", run: (v) => v.zoom(1 / 1.4) },
+  { id: "zoom-in", label: "Zoom in", keys: ["+", "="], show: "+", icon: "plus", group: "zoom", run: (v) => v.zoom(1.4) },
+  { id: "fit", label: "Fit the volume", keys: ["0"], icon: "fit", group: "zoom", run: (v) => v.state.fit() },
+  { id: "layout-z", label: "XY alone, or all panes", keys: ["1"], group: "layout",
+    run: (v) => v.state.show("z"), on: (v) => v.state.layout === "z" },
+  { id: "layout-y", label: "XZ alone, or all panes", keys: ["2"], group: "layout",
+    run: (v) => v.state.show("y"), on: (v) => v.state.layout === "y" },
+  { id: "layout-x", label: "YZ alone, or all panes", keys: ["3"], group: "layout",
+    run: (v) => v.state.show("x"), on: (v) => v.state.layout === "x" },
+  { id: "layout-3d", label: "3-D alone, or all panes", keys: ["4"], group: "layout",
+    run: (v) => v.state.show("3d"), on: (v) => v.state.layout === "3d" },
+  { id: "window", label: "Brightness and contrast", keys: [], icon: "contrast", group: "image", run: (v) => v.toggle("window") },
+  { id: "invert", label: "Invert the image", keys: ["i"], icon: "invert", group: "image",
+    run: (v) => v.state.set({ invert: !v.state.invert }), on: (v) => v.state.invert },
+  { id: "raw", label: "Raw image (while the key is held)", keys: [" "], show: "space", icon: "eye", group: "labels",
+    run: (v) => v.state.set({ held: true }), release: (v) => v.state.set({ held: false }),
+    on: (v) => v.state.hidden },
+  { id: "outline", label: "Outlines instead of fills", keys: ["o"], icon: "outline", group: "labels",
+    run: (v) => v.state.set({ outline: !v.state.outline }), on: (v) => v.state.outline },
+  { id: "solo", label: "Only the selected instances", keys: ["v"], icon: "solo", group: "labels",
+    run: (v) => v.state.set({ solo: !v.state.solo }), on: (v) => v.state.solo },
+  { id: "recolour", label: "Other colours", keys: ["l"], icon: "palette", group: "labels",
+    run: (v) => v.state.set({ seed: v.state.seed + 1 }) },
+  { id: "opacity", label: "Opacity", keys: [], icon: "sliders", group: "labels", run: (v) => v.toggle("opacity") },
+  { id: "fainter", label: "Labels fainter", keys: ["["], group: "hidden", run: (v) => v.fade(-5) },
+  { id: "stronger", label: "Labels stronger", keys: ["]"], group: "hidden", run: (v) => v.fade(5) },
+  { id: "previous", label: "Previous instance", keys: ["p"], icon: "previous", group: "select", run: (v) => v.hop(-1) },
+  { id: "next", label: "Next instance", keys: ["n"], icon: "next", group: "select", run: (v) => v.hop(1) },
+  { id: "go", label: "Go to a place or an instance", keys: ["g"], icon: "target", group: "select", run: (v) => v.toggle("go") },
+  { id: "clear", label: "Clear the selection", keys: ["x"], icon: "clear", group: "select", run: (v) => v.state.clear() },
+  { id: "bar", label: "Scale bar", keys: ["b"], icon: "ruler", group: "help",
+    run: (v) => v.state.set({ bar: !v.state.bar }), on: (v) => v.state.bar },
+  { id: "help", label: "Keys and mouse", keys: ["?"], icon: "help", group: "help", run: (v) => v.toggle("help") },
+  { id: "left", label: "Pan left", keys: ["ArrowLeft"], show: "←", group: "hidden", run: (v, e) => v.nudge(0, -1, e) },
+  { id: "right", label: "Pan right", keys: ["ArrowRight"], show: "→", group: "hidden", run: (v, e) => v.nudge(0, 1, e) },
+  { id: "above", label: "Pan up", keys: ["ArrowUp"], show: "↑", group: "hidden", run: (v, e) => v.nudge(-1, 0, e) },
+  { id: "below", label: "Pan down", keys: ["ArrowDown"], show: "↓", group: "hidden", run: (v, e) => v.nudge(1, 0, e) },
+];
+
+/** What the mouse does, for the sheet. */
+export const MOUSE = [
+  ["wheel", "previous, next section; with shift ten"],
+  ["ctrl + wheel, pinch", "zoom at the pointer"],
+  ["drag", "pan"],
+  ["click", "bring the planes together there"],
+  ["double click", "select the instance; with shift add or remove"],
+  ["point", "name the instance"],
+];
+
+/** @param {KeyboardEvent} event @returns {Action | undefined} */
+export function actionFor(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
+  return ACTIONS.find((action) => action.keys.includes(event.key));
+}

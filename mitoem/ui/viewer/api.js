@@ -1,0 +1,83 @@
+/** The addresses of one volume, and the small answers that are not tiles. */
+
+/** @import { Axis, Triple, VolumeInfo } from "./types.js" */
+
+/** An answer other than 200, with the server's own sentence. */
+export class HttpError extends Error {
+  /** @param {number} status @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * @param {string} url @param {AbortSignal} [signal]
+ * @returns {Promise<Response>} an answer with status 200; else throws HttpError
+ */
+export async function get(url, signal) {
+  const response = await fetch(url, { signal });
+  if (response.ok) return response;
+  const text = await response.text();
+  let message = `HTTP ${response.status}`;
+  if (response.headers.get("content-type")?.includes("json")) message = JSON.parse(text).error ?? message;
+  throw new HttpError(response.status, message);
+}
+
+export class Api {
+  /** @param {string} base Path prefix of the app, "" at the root. @param {string} volume */
+  constructor(base, volume) {
+    this.base = base;
+    this.root = `${base}/api/v1/volumes/${encodeURIComponent(volume)}`;
+  }
+
+  /** @returns {Promise<VolumeInfo>} */
+  async info() {
+    return (await get(this.root)).json();
+  }
+
+  /** @param {string} key layer/axis/level/index/row/column @param {string} version */
+  tile(key, version) {
+    return `${this.root}/tiles/${key}?v=${encodeURIComponent(version)}`;
+  }
+
+  /**
+   * Grey value and ids at a level-0 voxel: exact, where tiles are lossy and coarse.
+   * @param {Triple} index @param {AbortSignal} [signal]
+   * @returns {Promise<{grey: number, labels: Record<string, number | null>}>}
+   */
+  async voxel(index, signal) {
+    return (await get(`${this.root}/voxels/${index.join("/")}`, signal)).json();
+  }
+
+  /**
+   * The row of one instance in the measured table, or null.
+   * @param {string} labels @param {number} id
+   * @returns {Promise<Record<string, any> | null>}
+   */
+  async instance(labels, id) {
+    return (await this.rows(labels, `instance_id == ${id}`))[0] ?? null;
+  }
+
+  /**
+   * @param {string} labels @param {string} filter
+   * @returns {Promise<Record<string, any>[]>}
+   */
+  async rows(labels, filter) {
+    const query = filter ? `?filter=${encodeURIComponent(filter)}` : "";
+    const url = `${this.root}/labels/${encodeURIComponent(labels)}/instances.json${query}`;
+    const answer = await (await get(url)).json();
+    return Array.isArray(answer) ? answer : answer.rows;
+  }
+
+  /** @param {string} labels @param {number} id @param {string} version */
+  mesh(labels, id, version) {
+    const place = `${this.root}/labels/${encodeURIComponent(labels)}/meshes/${id}.glb`;
+    return `${place}?v=${encodeURIComponent(version)}`;
+  }
+
+  /** plotly.js, out of the installed Python package. */
+  get plotly() {
+    return `${this.base}/viewer/plotly.min.js`;
+  }
+}
