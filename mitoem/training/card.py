@@ -40,7 +40,7 @@ DATA = (
     },
     {
         "name": "phantom",
-        "what": "synthetic volumes of this project, both kinds, seeds 101 and 102",
+        "what": "synthetic volumes of this project, both kinds, seeds 101 to 103",
         "voxel_size_nm": [30, 8, 8],
         "citation": "mitoem.phantom",
         "terms": "MIT",

@@ -53,7 +53,7 @@ def real_sources(root: Path) -> list[Source]:
     ]
 
 
-def phantom_sources(*, share: float, seeds: tuple[int, ...] = (101, 102)) -> list[Source]:
+def phantom_sources(*, share: float, seeds: tuple[int, ...] = (101, 102, 103)) -> list[Source]:
     """Synthetic volumes of both kinds; other seeds than those of the demo volumes."""
     from mitoem.phantom import make
 

@@ -1,0 +1,124 @@
+"""Inference beside its peers: the same network and crops, seconds and voxels per second.
+
+``python bench/inference.py [--out FILE]`` prints one JSON object. PyTorch and ONNX Runtime are
+measured where they are installed; every contender uses the same number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mitoem.inference import Model, load, predict
+from mitoem.inference.model import BUNDLED, thread_count
+from mitoem.phantom import make
+
+VOXEL = (30.0, 8.0, 8.0)
+SHAPE = (32, 256, 256)
+REPEATS = 3
+
+
+def best(work: Callable[[], object]) -> float:
+    """Least seconds of a few runs, the first (compiling, allocating) left out."""
+    work()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def network(grey: np.ndarray) -> dict[str, float]:
+    """Seconds of the network alone on one crop, per contender."""
+    bundled = load()
+    found = {}
+    for precision in ("bf16", "f32") if bundled.precision == "bf16" else ("f32",):
+        model = Model(BUNDLED, bundled.spec, bundled.sha256, precision=precision)
+        found[f"ours_openvino_{precision}"] = best(lambda m=model: m.run(grey))
+    if importlib.util.find_spec("torch"):
+        found["torch_f32"] = torch_seconds(grey)
+    if importlib.util.find_spec("onnxruntime"):
+        found["onnxruntime_f32"] = onnxruntime_seconds(grey)
+    return found
+
+
+def torch_seconds(grey: np.ndarray) -> float:
+    """The same layers in PyTorch fp32; the weights do not matter for the time."""
+    import torch
+
+    from mitoem.training.network import Probabilities, UNet
+
+    torch.set_num_threads(thread_count())
+    unet = Probabilities(UNet()).eval()
+    given = torch.from_numpy(grey[None, None])
+    with torch.inference_mode():
+        return best(lambda: unet(given))
+
+
+def onnxruntime_seconds(grey: np.ndarray) -> float:
+    """The bundled ONNX file in ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_count()
+    session = onnxruntime.InferenceSession(str(BUNDLED), options, ["CPUExecutionProvider"])
+    return best(lambda: session.run(None, {"image": grey[None, None]}))
+
+
+def whole(shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Seconds of the whole path on a phantom crop: first call in the process, then warm."""
+    image = make("h", shape=shape, seed=5).image
+    started = time.perf_counter()
+    first = predict(image, voxel_size=VOXEL)
+    cold = time.perf_counter() - started
+    warm = best(lambda: predict(image, voxel_size=VOXEL))
+    return {
+        "shape": shape,
+        "first_seconds": round(cold, 3),
+        "seconds": round(warm, 3),
+        "voxels_per_second": round(image.size / warm),
+        "stages": {k: round(v, 3) for k, v in first.seconds.items()},
+        "instances": int(first.labels.max()),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    crops = [whole(SHAPE), whole((64, 256, 256))]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    grey = np.random.default_rng(0).uniform(-1, 1, SHAPE).astype(np.float32)
+    alone = network(grey)
+    ours = min(v for k, v in alone.items() if k.startswith("ours"))
+    report = {
+        "threads": thread_count(),
+        "model_sha256": load().sha256,
+        "predict": crops,
+        "peak_bytes_of_predict": memory,
+        "network_seconds": {k: round(v, 3) for k, v in alone.items()},
+        "network_voxels_per_second": {k: round(grey.size / v) for k, v in alone.items()},
+        "times_faster_than": {
+            k: round(v / ours, 2) for k, v in alone.items() if not k.startswith("ours")
+        },
+        "whole_path_share_of_network_rate": round(ours / crops[0]["seconds"], 2),
+    }
+    text = json.dumps(report, indent=1)
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
