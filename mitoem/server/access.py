@@ -48,6 +48,12 @@ class Site:
         names = await asyncio.to_thread(self.catalog.names)
         return [name for name in names if catalog.may_see(name, user)]
 
+    def public(self, message: str) -> str:
+        """A message without the directories of this machine, for people elsewhere."""
+        for root in self.catalog.roots:
+            message = message.replace(root, "").replace(root.removeprefix("file://"), "")
+        return message
+
     def _open(self, name: str) -> Volume:
         try:
             return self.catalog.open(name)

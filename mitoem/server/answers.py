@@ -103,18 +103,16 @@ def error(message: str, status: int, headers: Mapping[str, str] | None = None) -
 
 async def named_error(request: Request, exc: Exception) -> Response:
     """The answer to an error of this project."""
-    del request
     status = next((_STATUS[kind] for kind in type(exc).__mro__ if kind in _STATUS), DAMAGED)
-    return error(
-        str(exc), status, RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    )
+    later = RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return error(request.app.state.site.public(str(exc)), status, later)
 
 
 async def http_error(request: Request, exc: Exception) -> Response:
     """The answer to a path that is no route, or a method that the route lacks."""
     if not isinstance(exc, HTTPException):
         raise exc
-    detail = f"{exc.detail}: {request.method} {request.scope['path']}"[:300]
+    detail = f"{exc.detail}: {request.method} {request.scope['path'][:200]!r}"
     return error(detail, exc.status_code, exc.headers)
 
 

@@ -7,15 +7,21 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mitoem.errors import MitoEMError
 from mitoem.manifest import VolumeInfo
 from mitoem.server import access, answers
 
 
 async def volumes(request: Request) -> Response:
-    """The volumes that the asker may see, a line each."""
-    names = await access.site(request).names(access.user(request))
-    opened = [await access.site(request).open(name, access.user(request)) for name in names]
-    return answers.json({"volumes": [summary(volume.info) for volume in opened]})
+    """The volumes that the asker may see, a line each; those that do not open, with the reason."""
+    site, user = access.site(request), access.user(request)
+    usable, damaged = [], []
+    for name in await site.names(user):
+        try:
+            usable.append(summary((await site.open(name, user)).info))
+        except MitoEMError as error:
+            damaged.append({"name": name, "error": site.public(str(error))})
+    return answers.json({"volumes": usable, "damaged": damaged})
 
 
 async def volume(request: Request) -> Response:

@@ -112,15 +112,10 @@ async def _read(store: ts.KvStore, path: str, part: slice | None) -> bytes:
     try:
         result = await store.read(path, byte_range=part)
     except (ValueError, OSError) as error:
-        raise ChunkCorrupt(f"{path}: {_reason(error, store)}") from error
+        raise ChunkCorrupt(f"{path}: {str(error).splitlines()[0][:300]}") from error
     if result.state != "value":
         raise ChunkCorrupt(f"{path}: the volume should hold this file and it is missing")
     return bytes(result.value)
-
-
-def _reason(error: Exception, store: ts.KvStore) -> str:
-    """TensorStore's first line without the server's directory."""
-    return str(error).splitlines()[0].replace(store.url.removeprefix("file://"), "")[:300]
 
 
 class AsStored:
