@@ -8,21 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from mitoem.errors import RequestInvalid, RunCancelled
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run, as its handler sees it: what was asked, where to write, whom to tell."""
-
-    root: Path
-    directory: Path
-    request: Mapping[str, Any]
-    report: Callable[[float, str], None]
-    cancelled: Callable[[], bool]
+from mitoem.jobs import measuring, predicting
+from mitoem.jobs.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +42,9 @@ def _probe(job: Job) -> dict[str, Any]:
     return {"seconds": spent}
 
 
-def warm() -> None:
-    """Load what a first run would wait for; the worker does this while its queue is empty."""
-
-
 KINDS: Final[Mapping[str, Kind]] = {
     "probe": Kind(_check_probe, _probe),
+    "measure": Kind(measuring.check, measuring.run),
+    "predict": Kind(predicting.check, predicting.run),
+    "decode": Kind(predicting.check_decode, predicting.run_decode),
 }

@@ -18,7 +18,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from mitoem.errors import MitoEMError, RunCancelled
-from mitoem.jobs.kinds import KINDS, Job, warm
+from mitoem.jobs.job import Job
+from mitoem.jobs.kinds import KINDS
+from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
     INTERRUPTED,
     home,
