@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mitoem.mesh.body import Mesh
+from mitoem.meshes.body import Mesh
 
 _FLOAT: Final = 5126
 _UINT16: Final = 5123

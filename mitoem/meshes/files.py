@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from mitoem.mesh.body import Mesh
+from mitoem.meshes.body import Mesh
 
 
 def to_ply(mesh: Mesh) -> bytes:

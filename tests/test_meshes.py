@@ -15,7 +15,7 @@ from shapes import VOXEL, ball, capsule, ellipsoid
 
 from mitoem.errors import InstanceNotFound
 from mitoem.geometry import from_level
-from mitoem.mesh import (
+from mitoem.meshes import (
     Mesh,
     level_offset,
     mesh,

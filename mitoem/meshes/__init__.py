@@ -1,8 +1,8 @@
 """Labels → triangles in µm, and the files that hold them (GLB, PLY, STL, OBJ)."""
 
-from mitoem.mesh.body import SMOOTH_NM, Mesh, level_offset, mesh, overview
-from mitoem.mesh.files import to_obj, to_ply, to_stl
-from mitoem.mesh.gltf import overview_glb, to_glb
+from mitoem.meshes.body import SMOOTH_NM, Mesh, level_offset, mesh, overview
+from mitoem.meshes.files import to_obj, to_ply, to_stl
+from mitoem.meshes.gltf import overview_glb, to_glb
 
 __all__ = [
     "SMOOTH_NM",
