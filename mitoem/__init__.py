@@ -1,3 +1,40 @@
-"""Explore, measure, predict and score mitochondria in electron-microscopy volumes."""
+"""Explore, measure, predict and score mitochondria in electron-microscopy volumes.
 
-__version__ = "0.1.0"
+>>> import mitoem
+>>> mitoem.volumes(data="no-such-root")
+[]
+"""
+
+from mitoem.front import (
+    add_labels,
+    csv,
+    evaluate,
+    figure,
+    ingest,
+    measure,
+    mesh,
+    open_volume,
+    predict,
+    stored_table,
+    table,
+    volumes,
+)
+from mitoem.version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "__version__",
+    "add_labels",
+    "csv",
+    "evaluate",
+    "figure",
+    "ingest",
+    "measure",
+    "mesh",
+    "open_volume",
+    "predict",
+    "stored_table",
+    "table",
+    "volumes",
+]

@@ -81,6 +81,6 @@ def make(
 
 
 def _source(role: str, array: np.ndarray, drawn: phantom.Phantom) -> manifest.Source:
-    digest = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
     made = f"mitoem.phantom.make({drawn.kind!r}, seed={drawn.seed})"
     return manifest.Source(role, made, "synthetic phantom", array.nbytes, digest)

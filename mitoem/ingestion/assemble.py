@@ -109,9 +109,7 @@ def add_labels(
     Raises VolumeExists for a taken name, ShapeMismatch for parts outside the image.
     """
     name = manifest.check_name(labels.name, what="labels")
-    path = volume.path
-    if path is None:
-        raise VolumeInvalid(f"labels cannot be added to the remote volume {volume.url}")
+    path = _local(volume)
     with held(path.parent, path.name):
         volume = open_at(path)
         taken = any(one.name == name for one in volume.info.labels)
@@ -133,9 +131,7 @@ def add_labels(
 
 def remove_labels(volume: Volume, name: str) -> Volume:
     """Take a label set off the list, then delete its files and its table."""
-    path = volume.path
-    if path is None:
-        raise VolumeInvalid(f"labels cannot be removed from the remote volume {volume.url}")
+    path = _local(volume)
     volume.info.label_set(name)
     with held(path.parent, path.name):
         left = tuple(one for one in volume.info.labels if one.name != name)
@@ -143,6 +139,34 @@ def remove_labels(volume: Volume, name: str) -> Volume:
         shutil.rmtree(path / "image.zarr" / "labels" / name, ignore_errors=True)
         for table in (path / "tables").glob(f"{name}.*"):
             table.unlink()
+    return open_at(path)
+
+
+def remove_volume(volume: Volume) -> None:
+    """Delete a volume: hidden first, so that nobody reads a part of it."""
+    path = _local(volume)
+    with held(path.parent, path.name):
+        hidden = path.with_name(f"{PARTIAL}{path.name}.old")
+        shutil.rmtree(hidden, ignore_errors=True)
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+
+
+def rename_labels(volume: Volume, name: str, new: str) -> Volume:
+    """Give a label set, with its table, another name; raises VolumeExists for a taken one."""
+    manifest.check_name(new, what="labels")
+    path, one = _local(volume), volume.info.label_set(name)
+    with held(path.parent, path.name):
+        if any(known.name == new for known in volume.info.labels):
+            raise VolumeExists(f"volume {volume.name!r} has labels {new!r} already")
+        directory = path / "image.zarr" / "labels"
+        (directory / name).rename(directory / new)
+        for table in (path / "tables").glob(f"{name}.*"):
+            table.rename(table.with_name(new + table.suffix))
+        renamed = tuple(
+            replace(known, name=new) if known is one else known for known in volume.info.labels
+        )
+        publish(path, replace(volume.info, labels=renamed))
     return open_at(path)
 
 
@@ -170,6 +194,12 @@ def held(root: Path, name: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise VolumeExists(f"volume {name!r} is being written by another process") from error
+
+
+def _local(volume: Volume) -> Path:
+    if volume.path is None:
+        raise VolumeInvalid(f"expected a local volume to change, found {volume.url}")
+    return volume.path
 
 
 def _write_volume(

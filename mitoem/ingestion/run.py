@@ -50,9 +50,15 @@ class Request:
 
 
 def run(
-    root: Path, request: Request, *, say: Callable[[str], None], watch: Watch
+    root: Path,
+    request: Request,
+    *,
+    say: Callable[[str], None],
+    expect: Callable[[int], None],
+    watch: Watch,
 ) -> tuple[Volume, bool]:
-    """The volume, and whether it was made now; ``say`` hears what was recognised, a line each.
+    """The volume, and whether it was made now; ``say`` hears what was recognised, a line
+    each; ``expect`` the number of voxels of the image.
 
     A complete volume from the same sources is returned as it is; one from other sources raises
     VolumeExists unless ``overwrite``. Raises every error of the readers and of the writer.
@@ -71,6 +77,7 @@ def run(
     target = root / request.name
     if (target / manifest.FILE).is_file() and not request.overwrite:
         return _same(open_at(target), sources, size), False
+    expect(int(np.prod(image.shape)))
     placed = _image(image, rescale=request.rescale, crop=request.crop)
     facts = Facts(
         title=request.name,

@@ -1,0 +1,57 @@
+"""The command line: ``python -m mitoem COMMAND …``.
+
+Exit codes: 0 done, 1 a named error in one line on standard error, 2 wrong usage. With ``--json``
+standard output is one JSON object and nothing else; progress and notices go to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from mitoem.cli import data, science
+from mitoem.cli.console import Console
+from mitoem.errors import MitoEMError
+from mitoem.ingestion.writer import disk_error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    console = Console(quiet=arguments.quiet)
+    try:
+        answer: dict[str, Any] = arguments.run(arguments, console)
+    except (MitoEMError, OSError) as found:
+        error = found if isinstance(found, MitoEMError) else disk_error(found)
+        line = " ".join(str(error).split())
+        print(f"mitoem: {type(error).__name__}: {line}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mitoem: stopped", file=sys.stderr)
+        return 130
+    finally:
+        console.close()
+    if arguments.json:
+        print(json.dumps(answer))
+    else:
+        for line in answer.pop("text", []):
+            print(line)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = argparse.ArgumentParser(
+        prog="mitoem", description="Explore, measure, predict and score mitochondria in EM volumes."
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data", metavar="ROOT", help="data root (default: MITOEM_DATA, data/)")
+    shared.add_argument("--json", action="store_true", help="print one JSON object")
+    shared.add_argument("--quiet", action="store_true", help="no progress bar, no notices")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    data.add_commands(commands, shared)
+    science.add_commands(commands, shared)
+    return top

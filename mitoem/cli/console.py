@@ -1,0 +1,85 @@
+"""What a person sees while a command works: a progress bar and notices, on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tqdm import tqdm
+
+from mitoem.errors import BoxInvalid
+from mitoem.geometry import Box, Index, VoxelSize
+
+
+class Console:
+    """Notices line by line, and one bar per stage with its rate and the time left."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: tqdm[None] | None = None
+        self._stage = ""
+        self._voxels = 0
+
+    def say(self, line: str) -> None:
+        """One line for a person."""
+        if not self._quiet:
+            tqdm.write(line, file=sys.stderr)
+
+    def expect(self, voxels: int) -> None:
+        """How many voxels the whole of a stage is, so that the bar shows Mvoxel/s."""
+        self._voxels = voxels
+
+    def progress(self, fraction: float, stage: str) -> None:
+        """Move the bar of a stage to this share of its whole; a new stage starts a new bar."""
+        if self._quiet:
+            return
+        name = stage.split(" ", 1)[0]
+        if self._bar is None or name != self._stage:
+            self.close()
+            self._stage, self._bar = name, self._new_bar(name)
+        bar = self._bar
+        bar.update((bar.total or 0.0) * fraction - bar.n)
+
+    def _new_bar(self, name: str) -> tqdm[None]:
+        return tqdm(
+            total=self._voxels / 1e6 if self._voxels else 100.0,
+            desc=name,
+            unit=" Mvoxel" if self._voxels else " %",
+            file=sys.stderr,
+            leave=False,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {rate_fmt}, {remaining} left",
+        )
+
+    def close(self) -> None:
+        """Clear the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def box(text: str) -> Box:
+    """``z0:z1,y0:y1,x0:x1`` as an argument."""
+    try:
+        return Box.parse(text)
+    except BoxInvalid as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def index(text: str) -> Index:
+    """``Z,Y,X`` whole numbers as an argument."""
+    try:
+        z, y, x = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not Z,Y,X in whole numbers") from error
+    return z, y, x
+
+
+def voxel_size(text: str) -> VoxelSize:
+    """``Z,Y,X`` in nm as an argument."""
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not Z,Y,X in nm") from error
+    if not all(0 < edge < float("inf") for edge in (z, y, x)):
+        raise argparse.ArgumentTypeError(f"{text!r}: every edge must be above 0 nm")
+    return z, y, x

@@ -1,0 +1,193 @@
+"""Commands that measure, draw, predict and score."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mitoem import export, front
+from mitoem.cli.console import Console, box
+from mitoem.cli.data import split_name
+
+Answer = dict[str, Any]
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add measure, table, mesh, figure, predict and evaluate."""
+    one = commands.add_parser("measure", parents=[shared], help="measure every instance")
+    one.add_argument("name", metavar="NAME[/LABELS]")
+    one.add_argument("--skeletons", action="store_true", help="lengths and branches too (slow)")
+    one.set_defaults(run=_measure)
+    one = commands.add_parser("table", parents=[shared], help="write the instance table as CSV")
+    one.add_argument("name", metavar="NAME/LABELS")
+    one.add_argument("--filter", default="", metavar="EXPR")
+    one.add_argument("--columns", metavar="A,B,C")
+    one.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+    one.set_defaults(run=_table)
+    one = commands.add_parser("mesh", parents=[shared], help="write surfaces of instances")
+    one.add_argument("name", metavar="NAME/LABELS")
+    one.add_argument("--out", required=True, type=Path, metavar="DIR")
+    one.add_argument("--ids", metavar="1,2")
+    one.add_argument("--level", type=int, default=0)
+    one.add_argument("--format", default="glb", metavar="glb,ply,stl,obj")
+    one.set_defaults(run=_mesh)
+    one = commands.add_parser("figure", parents=[shared], help="write a slice as a figure")
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--view", default="", metavar="URL-QUERY")
+    one.add_argument("--nm-per-pixel", type=float)
+    one.add_argument("--out", required=True, type=Path, metavar="FILE.png,.svg")
+    one.set_defaults(run=_figure)
+    _add_predict(commands, shared)
+    one = commands.add_parser("evaluate", parents=[shared], help="score a prediction")
+    one.add_argument("truth", metavar="TRUTH", help="a file, or NAME/LABELS")
+    one.add_argument("prediction", metavar="PREDICTION", help="a file, or NAME/LABELS")
+    one.add_argument("--size-thresholds", default="5000,15000", metavar="A,B", type=_thresholds)
+    one.add_argument("--scores", type=Path, metavar="FILE", help="heat map of the prediction")
+    one.set_defaults(run=_evaluate)
+
+
+def _add_predict(commands: Any, shared: argparse.ArgumentParser) -> None:
+    one = commands.add_parser("predict", parents=[shared], help="run the model on a box")
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--box", required=True, type=box, metavar="z0:z1,y0:y1,x0:x1")
+    one.add_argument("--model", type=Path, metavar="FILE.onnx")
+    one.add_argument("--out", type=Path, metavar="FILE.h5,.tif,.nii.gz,.npz,.zarr")
+    one.add_argument("--save", metavar="RUN", help="keep as labels NAME/RUN")
+    one.add_argument("--overwrite", action="store_true")
+    one.set_defaults(run=_predict)
+
+
+def _measure(arguments: argparse.Namespace, console: Console) -> Answer:
+    name, _, labels = arguments.name.partition("/")
+    volume = front.open_volume(name, data=arguments.data)
+    chosen = labels or "truth"
+    console.expect(sum(b.size for b in volume.info.label_set(chosen).coverage))
+    frame = front.measure(
+        volume,
+        chosen,
+        skeletons=arguments.skeletons,
+        data=arguments.data,
+        progress=console.progress,
+    )
+    text = [f"measured {len(frame)} instances of {name}/{chosen}"]
+    return {"volume": name, "labels": chosen, "instances": len(frame), "text": text}
+
+
+def _table(arguments: argparse.Namespace, console: Console) -> Answer:
+    name, labels = split_name(arguments.name)
+    columns = arguments.columns.split(",") if arguments.columns else None
+    download = front.csv(
+        name,
+        labels,
+        filter=arguments.filter,
+        columns=columns,
+        data=arguments.data,
+        progress=console.progress,
+    )
+    export.write_bytes(arguments.out, download.csv)
+    export.write_bytes(arguments.out.with_suffix(".json"), download.sidecar)
+    text = [f"wrote {download.rows} of {download.total} rows to {arguments.out}"]
+    return {"rows": download.rows, "total": download.total, "out": str(arguments.out), "text": text}
+
+
+def _mesh(arguments: argparse.Namespace, console: Console) -> Answer:
+    name, labels = split_name(arguments.name)
+    volume = front.open_volume(name, data=arguments.data)
+    formats = export.check_mesh_formats(arguments.format.split(","))
+    ids = _ids(arguments.ids) if arguments.ids else None
+    if ids is None:
+        ids = front.table(volume, labels, data=arguments.data)["instance_id"].tolist()
+    written = []
+    for done, instance_id in enumerate(ids):
+        surface = front.mesh(
+            volume, labels, int(instance_id), level=arguments.level, data=arguments.data
+        )
+        written += export.write_mesh(
+            arguments.out, surface, int(instance_id), formats=formats, level=arguments.level,
+            volume=volume,
+        )  # fmt: skip
+        console.progress((done + 1) / len(ids), "mesh")
+    return {"files": [str(p) for p in written], "text": [f"wrote {len(written)} files"]}
+
+
+def _figure(arguments: argparse.Namespace, console: Console) -> Answer:
+    drawn, notices = front.figure(
+        arguments.name,
+        arguments.view,
+        nm_per_pixel=arguments.nm_per_pixel,
+        data=arguments.data,
+    )
+    for notice in notices:
+        console.say(f"notice: {notice}")
+    export.write_figure(arguments.out, drawn)
+    return {"out": str(arguments.out), "nm_per_pixel": drawn.nm_per_pixel,
+            "text": [f"wrote {arguments.out}, {drawn.nm_per_pixel:g} nm per pixel"]}  # fmt: skip
+
+
+def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
+    volume = front.open_volume(arguments.name, data=arguments.data)
+    if arguments.out is not None:
+        export.check_array_path(arguments.out)
+    console.expect(arguments.box.size)
+    found = front.predict(volume, arguments.box, model=arguments.model, progress=console.progress)
+    answer: Answer = {
+        "instances": len(np.unique(found.labels)) - 1 if found.labels.any() else 0,
+        "box": str(arguments.box),
+        "model": found.model,
+        "model_sha256": found.model_sha256,
+        "precision": found.precision,
+        "seconds": found.seconds,
+    }
+    if arguments.out is not None:
+        export.write_array(arguments.out, found.labels, voxel_size=volume.info.voxel_size)
+        answer["out"] = str(arguments.out)
+    if arguments.save:
+        made = f"{found.model} {found.model_sha256[:12]} on {arguments.box}"
+        front.add_labels(
+            volume,
+            arguments.save,
+            found.labels,
+            offset=arguments.box.start,
+            provenance=made,
+            overwrite=arguments.overwrite,
+        )
+        front.table(arguments.name, arguments.save, data=arguments.data)
+        answer["saved"] = f"{arguments.name}/{arguments.save}"
+    answer["text"] = [f"{answer['instances']} instances in {arguments.box} ({found.precision})"]
+    return answer
+
+
+def _evaluate(arguments: argparse.Namespace, _console: Console) -> Answer:
+    heat = front.read_image(arguments.scores) if arguments.scores else None
+    found = front.evaluate(
+        arguments.truth,
+        arguments.prediction,
+        size_thresholds=arguments.size_thresholds,
+        scores=heat,
+        data=arguments.data,
+    )
+    answer: Answer = found.to_json()
+    return answer | {"text": json.dumps(answer, indent=1).splitlines()}
+
+
+def _thresholds(text: str) -> tuple[int, int]:
+    try:
+        a, b = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not A,B in whole numbers") from error
+    if not 0 < a < b:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 0 < A < B")
+    return a, b
+
+
+def _ids(text: str) -> list[int]:
+    from mitoem.errors import RequestInvalid
+
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise RequestInvalid(f"--ids: expected whole numbers 1,2,…, found {text!r}") from error

@@ -1,0 +1,181 @@
+"""Arrays, meshes and figures as files for other programs; a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from mitoem import manifest, meshes, ome, pyramid
+from mitoem.errors import RequestInvalid, SourceUnsupported
+from mitoem.geometry import Box, VoxelSize
+from mitoem.ingestion.hdf5 import MAIN
+from mitoem.ingestion.writer import LayerWriter, disk_error, write_json
+from mitoem.render import Figure
+from mitoem.volume import Volume
+
+MESH_FORMATS: dict[str, Callable[[meshes.Mesh], bytes]] = {
+    "ply": meshes.to_ply,
+    "stl": meshes.to_stl,
+    "obj": meshes.to_obj,
+}
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write a file whole or not at all; raises DiskFull."""
+    return _whole(path, lambda partial: partial.write_bytes(data))
+
+
+def write_array(path: Path, array: npt.NDArray[Any], *, voxel_size: VoxelSize) -> Path:
+    """Labels (z, y, x) as ``.h5`` (dataset ``main``), ``.tif``, ``.nii.gz``, ``.npz`` or ``.zarr``.
+
+    HDF5 and npz hold uint32; TIFF and NIfTI hold the voxel size too, nm in the first and mm in
+    the second, NIfTI in (x, y, z). ``.zarr`` is an OME-Zarr 0.5 label image with its pyramid.
+    Raises SourceUnsupported for another ending.
+    """
+    write = check_array_path(path)
+    return _whole(path, lambda partial: write(partial, array, voxel_size))
+
+
+def check_array_path(path: Path) -> Callable[[Path, npt.NDArray[Any], VoxelSize], None]:
+    """The writer that a file name asks for; raises SourceUnsupported, naming those there are."""
+    for ending, write in _ARRAYS.items():
+        if path.name.lower().endswith(ending):
+            return write
+    raise SourceUnsupported(f"{path.name}: expected one of {', '.join(_ARRAYS)}")
+
+
+def check_mesh_formats(formats: Sequence[str]) -> list[str]:
+    """The formats themselves; raises RequestInvalid for one that is not written."""
+    known = ["glb", *MESH_FORMATS]
+    for one in formats:
+        if one not in known:
+            raise RequestInvalid(f"mesh format: expected one of {', '.join(known)}, found {one!r}")
+    return list(formats)
+
+
+def write_mesh(
+    directory: Path,
+    mesh: meshes.Mesh,
+    instance_id: int,
+    *,
+    formats: Sequence[str],
+    level: int,
+    volume: Volume,
+) -> list[Path]:
+    """One surface in each format, ``<id>.<format>``, in a directory that is made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for one in formats:
+        data = (
+            meshes.to_glb(mesh, extras=mesh_extras(volume, instance_id, level=level))
+            if one == "glb"
+            else MESH_FORMATS[one](mesh)
+        )
+        written.append(write_bytes(directory / f"{instance_id}.{one}", data))
+    return written
+
+
+def mesh_extras(volume: Volume, instance_id: int, *, level: int) -> dict[str, Any]:
+    """What a GLB says of itself."""
+    return {
+        "id": instance_id,
+        "level": level,
+        "voxel_size_nm": list(volume.info.levels[level].voxel_size),
+        "volume": volume.name,
+        "synthetic": volume.info.synthetic,
+        "unit": "um",
+    }
+
+
+def write_figure(path: Path, figure: Figure) -> Path:
+    """A figure as PNG or SVG, by the ending of the name."""
+    if path.suffix.lower() == ".svg":
+        return write_bytes(path, figure.svg().encode())
+    if path.suffix.lower() == ".png":
+        return write_bytes(path, figure.png())
+    raise SourceUnsupported(f"{path.name}: expected .png or .svg")
+
+
+def _hdf5(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(MAIN, data=array, compression="gzip", compression_opts=1)
+        dataset.attrs["voxel_size_nm"] = voxel_size
+
+
+def _tiff(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    z, y, x = voxel_size
+    small = array.astype(np.uint16) if array.max(initial=0) < 1 << 16 else array
+    imagej = small.dtype != np.uint32
+    tifffile.imwrite(
+        path,
+        small,
+        imagej=imagej,
+        metadata={"axes": "ZYX", "spacing": z, "unit": "nm"} if imagej else {"axes": "ZYX"},
+        resolution=(1 / x, 1 / y),
+        compression="zlib" if not imagej else None,
+    )
+
+
+def _nifti(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    z, y, x = (edge * 1e-6 for edge in voxel_size)
+    make: Any = nib.Nifti1Image
+    image = make(array.transpose(2, 1, 0), np.diag([x, y, z, 1.0]), dtype=array.dtype)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+
+
+def _npz(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, labels=array, voxel_size_nm=np.asarray(voxel_size))
+
+
+def _zarr(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    levels = manifest.level_infos(shape, voxel_size, pyramid.level_factors(shape, voxel_size))
+    path.mkdir()
+    write_json(path / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=True)))
+    writer = LayerWriter(path, levels, dtype=array.dtype, region=Box.whole(shape))
+    writer.write(array)
+    writer.close()
+
+
+_ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {
+    ".h5": _hdf5,
+    ".hdf5": _hdf5,
+    ".tif": _tiff,
+    ".tiff": _tiff,
+    ".nii.gz": _nifti,
+    ".nii": _nifti,
+    ".npz": _npz,
+    ".zarr": _zarr,
+}
+
+
+def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
+    """Write beside the target under a hidden name of the same ending, then put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        write(partial)
+        if path.is_dir():
+            shutil.rmtree(path)
+        partial.replace(path)
+    except OSError as error:
+        found = disk_error(error)
+        if found is error:
+            raise
+        raise found from error
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,27 @@
+"""The front door: what pages, scripts and the command line all call."""
+
+from mitoem.front.drawing import figure, snapshot
+from mitoem.front.instances import Download, csv, instance_box, measure, mesh, stored_table, table
+from mitoem.front.scoring import common_coverage, evaluate, predict, read_image, read_labels
+from mitoem.front.volumes import add_labels, ingest, open_volume, volumes
+
+__all__ = [
+    "Download",
+    "add_labels",
+    "common_coverage",
+    "csv",
+    "evaluate",
+    "figure",
+    "ingest",
+    "instance_box",
+    "measure",
+    "mesh",
+    "open_volume",
+    "predict",
+    "read_image",
+    "read_labels",
+    "snapshot",
+    "stored_table",
+    "table",
+    "volumes",
+]

@@ -1,0 +1,84 @@
+"""Views as figures, with the same colours and proportions as on screen."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from mitoem import render
+from mitoem import view as views
+from mitoem.front.volumes import Data, resolved
+from mitoem.geometry import Box
+from mitoem.version import VERSION
+from mitoem.volume import Volume
+
+FIGURE_WINDOW = (900, 1200)
+"""Rows and columns of screen pixels that a figure of a zoomed view shows."""
+
+
+def figure(
+    volume: str | Volume,
+    query: str = "",
+    *,
+    nm_per_pixel: float | None = None,
+    data: Data = None,
+) -> tuple[render.Figure, list[str]]:
+    """The slice of a view (the query of a page's address) as a figure, and notices on the query.
+
+    The whole plane, or, when the query has a zoom, what a window of 1200 × 900 shows of it.
+    """
+    target = resolved(volume, data=data)
+    request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
+    seen, notices = views.resolve(request, target.info)
+    return snapshot(target, seen, nm_per_pixel=nm_per_pixel), [str(n.message) for n in notices]
+
+
+def snapshot(
+    volume: Volume, seen: views.View, *, nm_per_pixel: float | None = None
+) -> render.Figure:
+    """A view as a figure with its bar and a caption that says where it comes from."""
+    axis = "zyx".index(seen.plane)
+    box = _plane_box(volume, seen, axis)
+    plane = np.take(volume.read(box), 0, axis=axis)
+    ids = None
+    if seen.labels is not None:
+        ids = np.take(volume.read(box, layer=seen.labels), 0, axis=axis)
+    rows, columns = (v for n, v in enumerate(volume.info.voxel_size) if n != axis)
+    paint = render.Paint(
+        window=seen.window,
+        invert=seen.invert,
+        selected=seen.sel,
+        selected_opacity=seen.op[0] / 100,
+        other_opacity=seen.op[1] / 100,
+        outline=seen.mode == "outline",
+        solo=seen.solo,
+    )
+    synthetic = "synthetic phantom, " if volume.info.synthetic else ""
+    caption = (
+        f"{volume.info.title}: {synthetic}{seen.plane} = {seen.position[axis]}, voxels {box}, "
+        f"labels {seen.labels or 'none'}; mitoem {VERSION}, volume {volume.info.version}"
+    )
+    return render.figure(
+        plane,
+        ids,
+        pixel_nm=(rows, columns),
+        nm_per_pixel=nm_per_pixel,
+        paint=paint,
+        caption=caption,
+    )
+
+
+def _plane_box(volume: Volume, seen: views.View, axis: int) -> Box:
+    """The level-0 box, one voxel thick, of what a view shows of its plane."""
+    shape, position = volume.info.shape, seen.position
+    start, stop = [0, 0, 0], list(shape)
+    if seen.zoom is not None:
+        edge = volume.info.voxel_size[2]
+        inplane = [n for n in range(3) if n != axis]
+        for n, pixels in zip(inplane, FIGURE_WINDOW, strict=True):
+            half = round(pixels / 2 / seen.zoom * edge / volume.info.voxel_size[n])
+            start[n] = max(0, position[n] - half)
+            stop[n] = min(shape[n], max(position[n] + half, start[n] + 1))
+    start[axis], stop[axis] = position[axis], position[axis] + 1
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))

@@ -1,0 +1,168 @@
+"""Instances: measured tables, their CSV, and surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from mitoem import catalog, filters, meshes, morphometry, tables
+from mitoem.errors import FilterInvalid, InstanceNotFound, TableMissing
+from mitoem.front.volumes import Cancelled, Data, Progress, resolved
+from mitoem.geometry import Box
+from mitoem.version import versions
+from mitoem.volume import Volume, coarse
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A table as it is downloaded: CSV, its sidecar, rows in it and rows in the whole table."""
+
+    csv: bytes
+    sidecar: bytes
+    rows: int
+    total: int
+
+
+def measure(
+    volume: str | Volume,
+    labels: str = "truth",
+    *,
+    data: Data = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> pd.DataFrame:
+    """Measure every instance of a label set and keep the table beside the volume.
+
+    One row per instance; the columns are ``mitoem.morphometry.COLUMNS``.
+    """
+    known = catalog.from_environment(data)
+    target = resolved(volume, data=data)
+    info, one = target.info, target.info.label_set(labels)
+    frame = morphometry.measure_blocks(
+        lambda box: target.read(box, layer=labels),
+        target.read,
+        info.shape,
+        voxel_size=info.voxel_size,
+        regions=one.coverage,
+        splits=info.splits,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    provenance = {
+        "volume": info.name,
+        "labels": labels,
+        "labels_version": one.version,
+        "sources": [asdict(source) for source in info.sources],
+        "voxel_size_nm": info.voxel_size,
+        "synthetic": info.synthetic,
+    }
+    tables.write(known.tables(target), labels, frame, provenance=provenance)
+    return frame
+
+
+def table(
+    volume: str | Volume,
+    labels: str = "truth",
+    *,
+    filter: str = "",  # noqa: A002 -- the word of the command line and of the URL
+    columns: Sequence[str] | None = None,
+    data: Data = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """The instance table of a label set, measured first where it is missing or out of date.
+
+    ``filter`` is an expression such as ``volume_um3 > 0.05 and not touches_border``; raises
+    FilterInvalid for a bad one or for a column that is not there.
+    """
+    target = resolved(volume, data=data)
+    try:
+        frame = stored_table(target, labels, data=data)
+    except TableMissing:
+        frame = measure(target, labels, data=data, progress=progress)
+    if filter:
+        frame = frame[filters.parse(filter).apply(frame)].reset_index(drop=True)
+    if columns is not None:
+        unknown = [name for name in columns if name not in frame.columns]
+        if unknown:
+            known_names = ", ".join(frame.columns)
+            raise FilterInvalid(f"no column {unknown[0]!r}; there are: {known_names}")
+        frame = frame[list(columns)]
+    return frame
+
+
+def stored_table(volume: Volume, labels: str = "truth", *, data: Data = None) -> pd.DataFrame:
+    """The table as it lies on disk; raises TableMissing when the labels need measuring."""
+    version = volume.info.label_set(labels).version
+    return tables.read(catalog.from_environment(data).tables(volume), labels, version=version)
+
+
+def csv(
+    volume: str | Volume,
+    labels: str = "truth",
+    *,
+    filter: str = "",  # noqa: A002 -- the word of the command line and of the URL
+    columns: Sequence[str] | None = None,
+    permalink: str = "",
+    data: Data = None,
+    progress: Progress | None = None,
+) -> Download:
+    """The instance table as people download it: the bytes of the CSV and of its JSON sidecar."""
+    target = resolved(volume, data=data)
+    whole = table(target, labels, data=data, progress=progress)
+    frame = table(target, labels, filter=filter, columns=columns, data=data)
+    content = tables.to_csv(frame)
+    chosen = f" --columns {','.join(columns)}" if columns else ""
+    asked = f" --filter {filter!r}" if filter else ""
+    note = tables.sidecar(
+        content,
+        dataset=target.name,
+        labels=labels,
+        synthetic=target.info.synthetic,
+        sources=[asdict(source) for source in target.info.sources],
+        voxel_size_nm=target.info.voxel_size,
+        filter=filter,
+        rows=len(frame),
+        rows_of_the_whole_table=len(whole),
+        versions=versions(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        permalink=permalink,
+        command=f"python -m mitoem table {target.name}/{labels}{asked}{chosen} --out FILE.csv",
+    )
+    return Download(content, note, len(frame), len(whole))
+
+
+def instance_box(volume: Volume, labels: str, instance_id: int, *, data: Data = None) -> Box:
+    """The level-0 bounding box of an instance; raises InstanceNotFound."""
+    frame = table(volume, labels, data=data)
+    row = frame[frame["instance_id"] == instance_id]
+    if row.empty:
+        raise InstanceNotFound(
+            f"no instance {instance_id} in {labels!r} of {volume.name!r}, which has {len(frame)}"
+        )
+    start = [int(row[f"bbox_{axis}0"].iloc[0]) for axis in "zyx"]
+    stop = [int(row[f"bbox_{axis}1"].iloc[0]) for axis in "zyx"]
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def mesh(
+    volume: str | Volume,
+    labels: str,
+    instance_id: int,
+    *,
+    level: int = 0,
+    data: Data = None,
+) -> meshes.Mesh:
+    """The surface of one instance, vertices (x, y, z) in µm, from a level of the pyramid.
+
+    Raises InstanceNotFound for an id that the table does not hold.
+    """
+    target = resolved(volume, data=data)
+    target.level_shape(level)
+    info = target.info.levels[level]
+    box = coarse(instance_box(target, labels, instance_id, data=data), info.factors)
+    mask = target.read(box, level=level, layer=labels) == instance_id
+    offset = meshes.level_offset(box.start, info.factors)
+    return meshes.mesh(mask, voxel_size=info.voxel_size, offset=offset)
