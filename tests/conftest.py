@@ -1,0 +1,32 @@
+"""Data roots that the tests share: small phantoms written and measured by the real writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mitoem import demo
+
+SHAPE = (32, 384, 384)
+"""Of both small volumes, (z, y, x) at 30 × 8 × 8 nm: several instances, a pyramid of one level."""
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with small ``phantom-r`` and ``phantom-h``: image, labels truth, table.
+
+    Shared by the session: tests that change a volume copy it first.
+    """
+    root = tmp_path_factory.mktemp("data")
+    for name in demo.NAMES:
+        demo.make(root, name, shape=SHAPE, seed=7)
+    return root
+
+
+@pytest.fixture
+def small_data(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The small root, named by ``MITOEM_DATA`` for the time of one test."""
+    monkeypatch.setenv("MITOEM_DATA", str(small_root))
+    yield small_root
