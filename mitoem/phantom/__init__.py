@@ -12,12 +12,12 @@ from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from mitoem.errors import RequestInvalid
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
-from mitoem.phantom.mitochondria import BUILDS, Mitochondrion, carve, plan, wanted
+from mitoem.phantom.mitochondria import Mitochondrion, carve, contacts
 from mitoem.phantom.organelles import furnish
+from mitoem.phantom.plans import BUILDS, plan, wanted
 from mitoem.phantom.render import Painter, Scene
 from mitoem.phantom.tissue import Frame, build_walls, grow
 
@@ -69,21 +69,22 @@ def make(kind: Kind, *, shape: Index = DEFAULT_SHAPE, seed: int | None = None) -
     root = np.random.SeedSequence([seed, ord(kind)])
     rngs = [np.random.default_rng(s) for s in root.spawn(6)]
     build = BUILDS[kind]
-    frame = Frame(shape, MITOEM_VOXEL_SIZE, rngs[0].normal(0.0, 4.0, (shape[0], 2)))
+    frame = Frame(shape, MITOEM_VOXEL_SIZE, rngs[0].normal(0.0, 5.5, (shape[0], 2)))
     cells = grow(frame, rngs[1])
     plans = plan(frame, cells, build, rngs[2])
     walls = build_walls(frame, cells)
     labels = np.zeros(shape, np.uint16)
     made = carve(frame, plans, walls, labels, goal=wanted(frame, build), rng=rngs[3])
     organelles = furnish(frame, cells, walls, rngs[4])
-    painter = Painter(Scene(frame, walls, made, organelles), rngs[5])
+    giant = next((c for c in cells if c.kind == "giant"), None)
+    painter = Painter(Scene(frame, walls, made, organelles, giant), rngs[5])
     image = np.empty(shape, np.uint8)
     for z, sequence in enumerate(root.spawn(shape[0])):
         image[z] = painter.section(z, np.random.Generator(np.random.SFC64(sequence)))
     description: Description = {
         "instances": len(made),
         "on_a_string": _strings(frame, made),
-        "touching": _contacts(labels, made),
+        "touching": contacts(labels, made),
         "cut": _cut(labels),
         "cells": len(cells),
         "vesicles": len(organelles.vesicles.place),
@@ -97,21 +98,8 @@ def _strings(frame: Frame, made: list[Mitochondrion]) -> dict[int, float]:
     return {
         m.identity: round(m.plan.thin, 1)
         for m in made
-        if m.plan.on_a_string and frame.holds(m.plan.tube.path, 0.0).all()
+        if m.plan.thin > 0 and frame.holds(m.plan.tube.path, 0.0).all()
     }
-
-
-def _contacts(labels: NDArray[np.uint16], made: list[Mitochondrion]) -> list[tuple[int, int]]:
-    """All pairs of ids that touch, from the labels themselves."""
-    pairs: set[tuple[int, int]] = set()
-    for m in made:
-        part = labels[m.window.index]
-        if np.any((part > 0) & (part != m.identity)):
-            rim = ndimage.binary_dilation(part == m.identity, np.ones((3, 3, 3), bool))
-            for other in np.unique(part[rim]):
-                if other not in (0, m.identity):
-                    pairs.add((min(m.identity, int(other)), max(m.identity, int(other))))
-    return sorted(pairs)
 
 
 def _cut(labels: NDArray[np.uint16]) -> list[int]:

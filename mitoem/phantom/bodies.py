@@ -57,7 +57,8 @@ class Noise:
             (np.arange(s.start, s.stop) + k) % n
             for s, k, n in zip(window.index, shift, self.field.shape, strict=True)
         ]
-        return np.asarray(self.field[np.ix_(*axes)])
+        sections = np.take(self.field, axes[0], axis=0)
+        return np.asarray(np.take(np.take(sections, axes[1], axis=1), axes[2], axis=2))
 
 
 def window_of(frame: Frame, tube: Tube, margin: float) -> Window | None:
@@ -83,14 +84,13 @@ def sweep(frame: Frame, tube: Tube, window: Window) -> Floats:
     y = np.arange(window.rows.start, window.rows.stop) * dy
     x = np.arange(window.columns.start, window.columns.stop) * dx
     distance = np.full(window.shape, OUTSIDE, np.float32)
+    axes = (z.astype(float), y, x)
     for a, b, ra, rb in zip(
         tube.path[:-1], tube.path[1:], tube.radius[:-1], tube.radius[1:], strict=True
     ):
         reach = max(ra, rb) + OUTSIDE
         low, high = np.minimum(a, b) - reach, np.maximum(a, b) + reach
-        box = tuple(
-            _between(axis, lo, hi) for axis, lo, hi in zip((z, y, x), low, high, strict=True)
-        )
+        box = tuple(_between(axis, lo, hi) for axis, lo, hi in zip(axes, low, high, strict=True))
         part = distance[box]
         if not part.size:
             continue
@@ -101,7 +101,7 @@ def sweep(frame: Frame, tube: Tube, window: Window) -> Floats:
     return distance
 
 
-def _between(axis: NDArray[np.floating], low: float, high: float) -> slice:
+def _between(axis: Doubles, low: float, high: float) -> slice:
     return slice(int(np.searchsorted(axis, low)), int(np.searchsorted(axis, high)))
 
 

@@ -87,18 +87,20 @@ def _boutons(
     for cell in cells:
         if cell.kind != "axon":
             continue
-        wide = np.flatnonzero((cell.radius > 165) & frame.holds(cell.path, 100.0))
-        for k in wide[::4]:
-            if rng.random() < 0.35:
+        wide = np.flatnonzero((cell.radius > 150) & frame.holds(cell.path, 100.0))
+        for k in wide[:: int(rng.integers(7, 16))]:
+            if rng.random() < 0.2:
                 continue
-            reach = cell.radius[k] + 130
+            reach = cell.radius[k] * rng.uniform(0.7, 1.2) + 60
             # A jittered lattice: vesicles crowd and never overlap.
-            pitch = rng.uniform(54, 72)
+            pitch = rng.uniform(52, 66)
             n = int(2 * reach / pitch) + 1
             lattice = (np.stack(np.meshgrid(*[np.arange(n)] * 3), axis=-1).reshape(-1, 3)) * pitch
             lattice = lattice - reach + rng.uniform(-0.26, 0.26, lattice.shape) * pitch
-            lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.45, 0.95)]
-            lattice = lattice[np.linalg.norm(lattice, axis=1) < reach] + cell.path[k]
+            lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.35, 0.9)]
+            far = np.linalg.norm(lattice * rng.uniform(0.8, 1.5, 3), axis=1)
+            crowd = far + rng.normal(size=len(far)) * 0.18 * reach
+            lattice = lattice[crowd < reach] + cell.path[k] + rng.normal(size=3) * reach * 0.25
             lattice = lattice[frame.holds(lattice, 0.0)]
             if not len(lattice):
                 continue
@@ -111,7 +113,7 @@ def _boutons(
             if leaves.size and len(lattice) > 12:
                 synapses.append(ray[leaves[:1]])
     place, synapse = np.concatenate(places), np.concatenate(synapses)
-    radius = rng.normal(19.5, 1.6, len(place))
+    radius = rng.normal(19.5, 2.2, len(place))
     strength = rng.uniform(0.6, 1.0, len(place))
     clefts = Dots.sort(
         frame, synapse, rng.uniform(110, 210, len(synapse)), rng.uniform(0.5, 1, len(synapse))
@@ -158,17 +160,29 @@ def _bodies(frame: Frame, cells: list[Cell], walls: Walls, rng: np.random.Genera
     weight = np.array([frame.holds(c.path, 0.0).sum() * c.radius[0] for c in hosts], float) + 1e-9
     weight /= weight.sum()
     made = []
-    menu = (("cisterna", 1.7), ("tubule", 4.5), ("lysosome", 0.16), ("multivesicular", 0.12))
+    menu = (("cisterna", 7.0), ("tubule", 18.0), ("lysosome", 0.2), ("multivesicular", 0.2))
     for kind, density in menu:
         for _ in range(int(rng.poisson(density * volume))):
             host = hosts[int(rng.choice(len(hosts), p=weight))]
             tube = _piece(host, kind, rng)
             window = window_of(frame, tube, 30.0)
-            if window is None or clearance(frame, walls, tube.path, host.code).min() < 20:
+            if window is None:
                 continue
-            distance = sweep(frame, tube, window)
+            clear = _fit(tube, clearance(frame, walls, tube.path, host.code))
+            if clear is None:
+                continue
+            distance = sweep(frame, clear, window)
             made.append(Body(kind, window, quantise(distance), float(rng.normal())))
     return made
+
+
+def _fit(tube: Tube, room: Doubles) -> Tube | None:
+    """The longest start of a tube that stays clear of membranes, thinner where it must be."""
+    tight = np.flatnonzero(room < 26)
+    end = int(tight[0]) if tight.size else len(room)
+    if end < 2:
+        return None
+    return Tube(tube.path[:end], np.minimum(tube.radius[:end], room[:end] - 10))
 
 
 def _piece(host: Cell, kind: str, rng: np.random.Generator) -> Tube:

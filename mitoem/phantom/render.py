@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from mitoem.phantom.bodies import Noise, Window
 from mitoem.phantom.mitochondria import Mitochondrion
 from mitoem.phantom.organelles import Body, Dots, Organelles
-from mitoem.phantom.tissue import BITS, GLIA, MYELIN, Doubles, Floats, Frame, Walls, refine
+from mitoem.phantom.tissue import (
+    BITS,
+    GIANT,
+    GLIA,
+    MYELIN,
+    Cell,
+    Doubles,
+    Floats,
+    Frame,
+    Walls,
+    refine,
+)
 
 Profile: TypeAlias = Callable[[Doubles, Doubles], Doubles]
 
@@ -28,6 +39,7 @@ class Scene:
     walls: Walls
     mitochondria: list[Mitochondrion]
     organelles: Organelles
+    giant: Cell | None
 
 
 class Painter:
@@ -39,12 +51,15 @@ class Painter:
         self.tone = _tones(rng)
         grain = rng.standard_normal((height + 128, width + 128), dtype=np.float32)
         fine = _smooth(grain)
-        coarse = _smooth(_smooth(_smooth(_smooth(_smooth(fine)))))
-        self.grain: Floats = fine / fine.std() * np.float32(0.7) + coarse / coarse.std()
-        self.cristae = Noise(rng, (1.0, 4.0, 4.0))
+        coarse = _smooth(_smooth(_smooth(_smooth(fine))))
+        mottle = fine / fine.std() * np.float32(0.55) + coarse / coarse.std()
+        # Cytoplasm is light with dark specks, not the other way round.
+        self.grain: Floats = mottle - np.float32(0.22) * mottle * mottle
+        self.cristae = Noise(rng, (0.8, 3.2, 3.2))
         self.patches = Noise(rng, (1.5, 9.0, 9.0))
         self.total = _membrane_table()
         self.lamellae = rng.uniform(95, 130)
+        self.vessel = rng.random() < 0.4
 
     def section(self, z: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """One section as uint8 (y, x)."""
@@ -57,9 +72,10 @@ class Painter:
             code |= (value > 0).view(np.uint8) << np.uint8(b)
         wall = np.minimum.reduce([np.abs(v, out=v) for v in bits])
         oy, ox = (int(k) for k in rng.integers(0, 128, 2))
-        grey = self.grain[oy : oy + shape[0], ox : ox + shape[1]] * np.float32(7.0)
+        grey = self.grain[oy : oy + shape[0], ox : ox + shape[1]] * np.float32(9.0)
         grey += self.tone[code]
         self._dots(grey, z)
+        self._giant(grey, code, z)
         for body in scene.organelles.bodies:
             if body.window.sections.start <= z < body.window.sections.stop:
                 _paint_body(grey, body, z)
@@ -86,17 +102,44 @@ class Painter:
         upper -= lower
         upper /= slope
         upper *= 0.5
-        grey += (np.float32(62.0) - grey) * upper
+        grey += (np.float32(46.0) - grey) * upper
 
     def _sheaths(self, grey: Floats, wall: Floats, code: NDArray[np.uint8]) -> None:
         """Myelin: dark wraps inside the membrane of a myelinated axon."""
         where = np.flatnonzero((code == MYELIN) & (wall < self.lamellae))
         if where.size:
             depth = wall.ravel()[where]
-            stripes = 52 + 16 * np.sin(depth * (2 * np.pi / 19.0))
+            stripes = 58 + 20 * np.sin(depth * (2 * np.pi / 21.0))
             edge = np.clip((self.lamellae - depth) / 10, 0, 1)
             flat = grey.ravel()
             flat[where] += (stripes - flat[where]) * edge
+
+    def _giant(self, grey: Floats, code: NDArray[np.uint8], z: int) -> None:
+        """A nucleus with its envelope and chromatin, or the light lumen of a vessel."""
+        if self.scene.giant is None:
+            return
+        rows, columns = (_span((code == GIANT).any(axis=k)) for k in (1, 0))
+        dz, dy, dx = self.scene.frame.voxel_size
+        cz, cy, cx = self.scene.giant.path[0]
+        window = Window(slice(z, z + 1), rows, columns)
+        rough = self.patches.at(window, (5, 40, 9))[0]
+        clump = self.cristae.at(window, (2, 7, 90))[0]
+        y = (np.arange(rows.start, rows.stop) * dy - cy)[:, None]
+        x = np.arange(columns.start, columns.stop) * dx - cx
+        size = self.scene.giant.radius[0] - (160 if self.vessel else 420)
+        depth = (size - np.sqrt((z * dz - cz) ** 2 + y * y + x * x)).astype(np.float32)
+        depth += rough * np.float32(10)
+        rim = np.exp(-(((depth - 5) / 10) ** 2)) + np.exp(-(((depth - 42) / 9) ** 2))
+        if self.vessel:
+            inner, rim = np.full_like(depth, 226), rim * 0.3
+        else:
+            edge = np.exp(-np.maximum(depth - 60, 0) / 60)
+            dark = np.clip(0.9 * rough + 0.5 * clump + 1.2 * edge - 0.35, 0, 1)
+            inner = 178 - 48 * dark + 6 * clump
+        inner += (70 - inner) * np.minimum(rim, 0.8)
+        part = grey[rows, columns]
+        there = (code[rows, columns] == GIANT) * np.clip(depth / 8 + 0.8, 0, 1)
+        part += (inner + 0.25 * (part - 188) - part) * there.astype(np.float32)
 
     def _densities(self, grey: Floats, wall: Floats, z: int) -> None:
         """Synaptic densities: membranes thick and dark near a synapse."""
@@ -133,36 +176,42 @@ class Painter:
         along = along / max(float(np.linalg.norm(along)), 1e-6)
         turn = (m.shift[0] - 12) / 24 * 1.4
         heading = np.array([along[1] + turn * along[2], along[2] - turn * along[1]])
-        period = 52 + m.shift[1] % 32
+        period = 44 + m.shift[1] % 28
         dy, dx = self.scene.frame.voxel_size[1:]
         y = np.arange(m.window.rows.start, m.window.rows.stop)[:, None] * dy
         x = np.arange(m.window.columns.start, m.window.columns.stop) * dx
         phase = (y * heading[0] + x * heading[1] + z * 30 * along[0]) * (2 * np.pi / period)
-        wave = np.sin(phase.astype(np.float32) + wander * np.float32(1.6))
-        strength = np.clip(0.55 + 0.45 * patch, 0.0, 1.2) * np.clip((depth - 14) / 16, 0, 1)
-        tone = 112 + (m.shift[2] % 17 - 8) * 1.6
-        inner = tone + 5 * patch + strength * (19 * np.maximum(wave - 0.25, 0) - 9)
-        rim = np.exp(-(((depth - 7) / 7.5) ** 2))
-        inner += (55 - inner) * (0.85 * rim)
+        wave = np.sin(phase.astype(np.float32) + wander * np.float32(1.9))
+        strength = np.clip(0.7 + 0.5 * patch, 0.0, 1.3) * np.clip((depth - 14) / 14, 0, 1)
+        tone = 110 + (m.shift[2] % 17 - 8) * 1.8
+        inner = tone + 6 * patch + 5.5 * wander
+        inner += strength * (34 * np.maximum(wave - 0.35, 0) - 22 * np.maximum(-wave - 0.2, 0))
+        rim = np.exp(-(((depth - 5) / 7.0) ** 2)) - 0.22 * np.exp(-(((depth - 19) / 6.0) ** 2))
+        inner += (44 - inner) * (0.92 * rim)
         alpha = np.clip(depth / 7 + 0.9, 0, 1)
         part = grey[m.window.rows, m.window.columns]
         part += (inner - part) * alpha
 
 
+def _span(present: NDArray[np.bool_]) -> slice:
+    """The smallest range that holds all that is present."""
+    at = np.flatnonzero(present)
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 0)
+
+
 def _tones(rng: np.random.Generator) -> Floats:
     """Grey of the cytoplasm for each code: most are light, a few cells are dark."""
-    tone = rng.normal(176, 11, 1 << BITS)
-    tone[rng.integers(1, 30, 4)] = rng.uniform(132, 152, 4)
-    tone[GLIA] = rng.uniform(168, 186)
-    tone[MYELIN] = 178
+    tone = rng.normal(188, 10, 1 << BITS)
+    tone[rng.integers(1, 30, 4)] = rng.uniform(140, 162, 4)
+    tone[GLIA] = rng.uniform(178, 198)
+    tone[MYELIN] = 190
     return tone.astype(np.float32)
 
 
 def _membrane_table() -> Floats:
     """Running integral of the darkness of a membrane over the distance, from -REACH on."""
     at = np.arange(-200, 400, _STEP)
-    dark = np.exp(-(((np.abs(at) - 9.5) / 8.0) ** 2))
-    dark = 0.92 * np.minimum(dark + 0.0, 1.0)
+    dark = 0.95 * np.exp(-(((np.abs(at) - 8.0) / 6.5) ** 2))
     return (np.cumsum(dark) * _STEP).astype(np.float32)
 
 
@@ -227,12 +276,13 @@ def _paint_body(grey: Floats, body: Body, z: int) -> None:
 def _expose(grey: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Blur, brightness and contrast of the section, shading, shot noise."""
     height, width = grey.shape
-    grey = _smooth(grey)
+    sharp = rng.uniform(0.15, 0.55)
+    grey = grey * np.float32(sharp) + _smooth(grey) * np.float32(1 - sharp)
     gain, offset = rng.normal(1.0, 0.05), rng.normal(0.0, 6.0)
     tilt = rng.normal(0.0, 3.5, 2)
     shade = np.linspace(-1, 1, height)[:, None] * tilt[0] + np.linspace(-1, 1, width) * tilt[1]
     noise = rng.standard_normal((height, width), dtype=np.float32)
-    noise *= np.sqrt(np.maximum(grey, 20.0) / 150) * np.float32(rng.uniform(8.0, 12.0))
+    noise *= np.sqrt(np.maximum(grey, 20.0) / 150) * np.float32(rng.uniform(9.0, 14.0))
     grey += noise
     grey -= 150
     grey *= np.float32(gain)

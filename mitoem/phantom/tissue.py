@@ -34,6 +34,7 @@ _WINDOW = 170.0
 _GAP = 70.0
 """Space further than this from every cell belongs to glia, nm."""
 _SLAB = 40
+_MARGIN = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,19 @@ class Calibre:
 
 
 CALIBRES = (
-    Calibre("dendrite", 330.0, 0.36, 0.16, 0.32, 0.10),
+    Calibre("dendrite", 300.0, 0.36, 0.18, 0.24, 0.10),
     Calibre("myelin", 400.0, 0.15, 0.05, 0.02, 0.06),
-    Calibre("axon", 125.0, 0.35, 0.42, 0.50, 0.16),
-    Calibre("fine", 75.0, 0.25, 0.30, 0.30, 0.22),
+    Calibre("axon", 105.0, 0.35, 0.42, 0.46, 0.16),
+    Calibre("fine", 72.0, 0.28, 0.32, 0.48, 0.22),
     Calibre("glia", 85.0, 0.40, 0.55, 0.14, 0.55),
 )
 
 
 def grow(frame: Frame, rng: np.random.Generator) -> list[Cell]:
     """Cells enough to fill the frame, the thick ones first."""
-    cells: list[Cell] = []
-    volume = float(np.prod(frame.extent))
+    cells = _giant(frame, rng)
+    # A margin, so that a volume of one voxel does not wait for a path to hit it.
+    volume = float(np.prod(frame.extent + 2 * _MARGIN))
     for calibre in CALIBRES:
         goal = calibre.share * volume
         if calibre.kind == "myelin":
@@ -98,7 +100,7 @@ def grow(frame: Frame, rng: np.random.Generator) -> list[Cell]:
         reach = 2.5 * calibre.radius + 100
         while goal > 0:
             for cell in _walk(frame, calibre, rng, reach):
-                inside = frame.holds(cell.path, 0.0)
+                inside = frame.holds(cell.path, _MARGIN)
                 step = calibre.radius * 0.6
                 goal -= float((np.pi * cell.radius**2)[inside].sum()) * step
                 if inside.any():
@@ -109,6 +111,25 @@ def grow(frame: Frame, rng: np.random.Generator) -> list[Cell]:
             if calibre.kind == "myelin":
                 break
     return cells
+
+
+def _giant(frame: Frame, rng: np.random.Generator) -> list[Cell]:
+    """The edge of a cell body or of a blood vessel, beside most large volumes and few small ones.
+
+    Its first ball is the one that its nucleus or lumen is concentric with.
+    """
+    across = float(frame.extent[1:].min())
+    if rng.random() > (0.9 if across > 5000 else 0.12):
+        return []
+    size = rng.uniform(2300, 3200)
+    side = rng.choice([-1.0, 1.0], 2)
+    away = frame.extent[1:] / 2 + size * rng.uniform(0.1, 0.3, 2)
+    centre = np.concatenate([rng.random(1) * frame.extent[:1], frame.extent[1:] / 2 + side * away])
+    bumps = rng.normal(size=(40, 3))
+    bumps *= (size * 0.8 / np.linalg.norm(bumps, axis=1))[:, None]
+    path = np.concatenate([centre[None], centre + bumps])
+    radius = np.concatenate([[size], size * rng.uniform(0.16, 0.28, 40)])
+    return [Cell("giant", path, radius, GIANT)]
 
 
 def _walk(frame: Frame, calibre: Calibre, rng: np.random.Generator, reach: float) -> list[Cell]:
