@@ -68,10 +68,11 @@ void main() {
     bool hovered = id == uHover;
     float alpha = chosen ? uOpacity.x : (uSolo ? 0.0 : uOpacity.y);
     bool drawn = alpha > 0.0 || hovered;
-    bool line = drawn && (uOutline || chosen || hovered) && isEdge(id);
+    bool line = drawn && isEdge(id);
     vec3 own = colourOf(id);
     if (uOutline) alpha = line ? min(1.0, alpha * 2.2) : (hovered ? 0.12 : 0.0);
     else if (hovered) alpha = min(0.9, alpha + 0.12);
+    if (line && !uOutline) alpha = min(1.0, alpha * 2.0);
     if (line && chosen) { own = mix(own, vec3(1.0), 0.55); alpha = 1.0; }
     if (line && hovered) { own = mix(own, vec3(1.0), 0.7); alpha = 0.95; }
     colour = mix(colour, own, alpha);

@@ -1,0 +1,219 @@
+/**
+ * The 3-D pane: selected instances as meshes, the three planes and the volume as wire boxes, axes
+ * in µm. Drawn by plotly.js, which is loaded when the pane is first seen. The camera is a person's.
+ */
+
+/** @import { Api } from "./api.js" */
+/** @import { State } from "./state.js" */
+import { get } from "./api.js";
+import { instanceCss } from "./colour.js";
+import { el, icon } from "./dom.js";
+import { parseGlb } from "./glb.js";
+
+/** y points down and z away, as in the slices: seen from in front, a little from the left above. */
+const CAMERA = {
+  up: { x: 0, y: -1, z: 0 },
+  center: { x: 0, y: 0, z: 0 },
+  eye: { x: -1.15, y: -1.05, z: -1.9 },
+};
+const PLANE_COLOURS = { z: "#6fa8ff", y: "#57c98a", x: "#ff8a73" };
+
+/** @type {Promise<any> | null} */
+let plotly = null;
+
+/** @param {string} url @returns {Promise<any>} the Plotly object, loaded once per page */
+function loadPlotly(url) {
+  plotly ??= new Promise((resolve, reject) => {
+    const script = el("script", { src: url });
+    script.onload = () => resolve(/** @type {any} */ (window).Plotly);
+    script.onerror = () => {
+      plotly = null;
+      script.remove();
+      reject(new Error("plotly.js did not load"));
+    };
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+export class Scene {
+  /** @param {State} state @param {Api} api @param {{expand: () => void}} actions */
+  constructor(state, api, actions) {
+    this.state = state;
+    this.api = api;
+    this.plot = el("div", { class: "plot" });
+    this.note = el("div", { class: "note", role: "status" });
+    const button = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ run) =>
+      el("button", { class: `expand ${name}`, type: "button", title: label, "aria-label": label, onclick: run }, icon(name));
+    this.root = el("div", { class: "pane scene", "aria-label": "3-D view", role: "img" },
+      this.plot,
+      el("div", { class: "name" }, el("b", { text: "3-D" })),
+      button("expand", "3-D alone, or all panes", actions.expand),
+      button("fit", "Camera as at first", () => this.resetCamera()),
+      this.note,
+    );
+    /** @type {Map<string, {state: "loading" | "ready" | "failed", trace?: any, error?: string}>} */
+    this.meshes = new Map();
+    this.visible = false;
+    this.drawing = false;
+    this.again = false;
+    this.made = false;
+  }
+
+  /** @param {boolean} visible */
+  show(visible) {
+    this.visible = visible;
+    if (visible) this.update();
+  }
+
+  /** Bring the picture up to date with the state; calls while drawing are made up for after. */
+  update() {
+    if (!this.visible) return;
+    if (this.drawing) {
+      this.again = true;
+      return;
+    }
+    this.drawing = true;
+    this.again = false;
+    this.draw()
+      .catch((error) => this.say(`3-D is not available: ${error.message}`))
+      .finally(() => {
+        this.drawing = false;
+        if (this.again) this.update();
+      });
+  }
+
+  async draw() {
+    const Plotly = await loadPlotly(this.api.plotly);
+    const { state } = this;
+    const meshes = state.labels ? state.selected.map((id) => this.mesh(id)) : [];
+    const ready = meshes.filter((mesh) => mesh.state === "ready").map((mesh) => mesh.trace);
+    const failed = meshes.filter((mesh) => mesh.state === "failed");
+    const loading = meshes.filter((mesh) => mesh.state === "loading").length;
+    if (!state.selected.length) this.say("Double-click an instance to see it here");
+    else if (loading) this.say(`Loading ${loading} of ${meshes.length} meshes …`);
+    else this.say(failed.length ? `${failed.length} of ${meshes.length} meshes failed: ${failed[0].error}` : "");
+    await Plotly.react(this.plot, [...this.frames(), ...ready], this.layout(), {
+      displayModeBar: false, responsive: false, scrollZoom: true,
+    });
+    if (!this.made) {
+      this.made = true;
+      /** @type {any} */ (this.plot).on("plotly_click", (/** @type {any} */ event) => {
+        const id = event.points[0]?.data?.meta;
+        if (id) state.select(id, Boolean(event.event?.shiftKey));
+      });
+    }
+  }
+
+  /** @param {number} id */
+  mesh(id) {
+    const { labels, seed } = this.state;
+    const version = labels?.version ?? "";
+    const key = `${labels?.name} ${version} ${id}`;
+    let mesh = this.meshes.get(key);
+    if (!mesh) {
+      mesh = { state: "loading" };
+      this.meshes.set(key, mesh);
+      void this.load(id, key, version);
+    }
+    if (mesh.trace) mesh.trace.color = instanceCss(id, seed);
+    return mesh;
+  }
+
+  /** @param {number} id @param {string} key @param {string} version */
+  async load(id, key, version) {
+    try {
+      const url = this.api.mesh(String(this.state.labels?.name), id, version);
+      const [mesh] = parseGlb(await (await get(url)).arrayBuffer());
+      this.meshes.set(key, { state: "ready", trace: trace(mesh, id) });
+    } catch (error) {
+      this.meshes.set(key, { state: "failed", error: error instanceof Error ? error.message : String(error) });
+    }
+    this.forget();
+    this.update();
+  }
+
+  /** Keep no more meshes than can be selected twice over. */
+  forget() {
+    for (const key of this.meshes.keys()) {
+      if (this.meshes.size <= 100) break;
+      this.meshes.delete(key);
+    }
+  }
+
+  /** The volume's box and the three planes, as lines. */
+  frames() {
+    const { info, cross } = this.state;
+    const [nz, ny, nx] = info.shape.map((n, a) => (n * info.voxel_size_nm[a]) / 1000);
+    const [z, y, x] = cross.map((i, a) => (i * info.voxel_size_nm[a]) / 1000);
+    const box = [[0, 0, 0], [nx, 0, 0], [nx, ny, 0], [0, ny, 0], [0, 0, 0], [0, 0, nz], [nx, 0, nz], [nx, ny, nz],
+      [0, ny, nz], [0, 0, nz], null, [nx, 0, 0], [nx, 0, nz], null, [nx, ny, 0], [nx, ny, nz], null, [0, ny, 0], [0, ny, nz]];
+    const loop = (/** @type {number[][]} */ corners) => [...corners, corners[0]];
+    return [
+      wire(box, "#5b6672", 1.5),
+      wire(loop([[0, 0, z], [nx, 0, z], [nx, ny, z], [0, ny, z]]), PLANE_COLOURS.z, 3),
+      wire(loop([[0, y, 0], [nx, y, 0], [nx, y, nz], [0, y, nz]]), PLANE_COLOURS.y, 3),
+      wire(loop([[x, 0, 0], [x, ny, 0], [x, ny, nz], [x, 0, nz]]), PLANE_COLOURS.x, 3),
+    ];
+  }
+
+  layout() {
+    const axis = (/** @type {string} */ name) => ({
+      title: { text: `${name} µm`, font: { size: 11 } }, color: "#8a96a3", gridcolor: "#222932", zeroline: false,
+      showbackground: false, tickfont: { size: 9 }, showspikes: false, nticks: 5,
+    });
+    return {
+      autosize: true, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+      uirevision: "kept", hovermode: "closest",
+      scene: {
+        xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), aspectmode: "data", uirevision: "kept",
+        camera: CAMERA, dragmode: "orbit",
+      },
+    };
+  }
+
+  resetCamera() {
+    if (!this.made) return;
+    void /** @type {any} */ (window).Plotly.relayout(this.plot, { "scene.camera": structuredClone(CAMERA) });
+  }
+
+  resize() {
+    if (this.made && this.visible) /** @type {any} */ (window).Plotly.Plots.resize(this.plot);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = text === "";
+  }
+
+  destroy() {
+    if (this.made) /** @type {any} */ (window).Plotly.purge(this.plot);
+  }
+}
+
+/** @param {import("./glb.js").Mesh} mesh @param {number} id */
+function trace({ positions, triangles }, id) {
+  const pick = (/** @type {Float32Array | Uint32Array} */ from, /** @type {number} */ k) => {
+    const out = from instanceof Float32Array ? new Float32Array(from.length / 3) : new Uint32Array(from.length / 3);
+    for (let i = 0; i < out.length; i += 1) out[i] = from[3 * i + k];
+    return out;
+  };
+  return {
+    type: "mesh3d", meta: id, name: `#${id}`,
+    x: pick(positions, 0), y: pick(positions, 1), z: pick(positions, 2),
+    i: pick(triangles, 0), j: pick(triangles, 1), k: pick(triangles, 2),
+    hovertemplate: `#${id}<extra></extra>`, flatshading: false,
+    lighting: { ambient: 0.5, diffuse: 0.8, specular: 0.25, roughness: 0.6, fresnel: 0.1 },
+    lightposition: { x: -2000, y: -4000, z: -6000 },
+  };
+}
+
+/** @param {(number[] | null)[]} points @param {string} colour @param {number} width */
+function wire(points, colour, width) {
+  const part = (/** @type {number} */ k) => points.map((p) => (p ? p[k] : null));
+  return {
+    type: "scatter3d", mode: "lines", x: part(0), y: part(1), z: part(2), hoverinfo: "skip",
+    line: { color: colour, width },
+  };
+}

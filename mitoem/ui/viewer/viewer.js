@@ -1,0 +1,405 @@
+/** The viewer: panes, tiles, toolbar, strip and 3-D held together by one state and one clock. */
+
+/** @import { Axis, Renderer, Triple, VolumeInfo, Wish } from "./types.js" */
+import { Api } from "./api.js";
+import { el } from "./dom.js";
+import { AXES } from "./geometry.js";
+import { GlRenderer } from "./gl.js";
+import { listenToKeys } from "./keys.js";
+import { Overlay } from "./overlay.js";
+import { listenToPointer } from "./pointer.js";
+import { CanvasRenderer } from "./raster.js";
+import { Readout } from "./readout.js";
+import { Scene } from "./scene.js";
+import { Slice } from "./slice.js";
+import { State } from "./state.js";
+import { Strip } from "./strip.js";
+import { TileStore } from "./tiles.js";
+import { Toolbar } from "./toolbar.js";
+
+const SETTLED = 250; // ms after the last movement that the state is reported
+const WAIT = 60; // ms between looks at a pane whose tiles are under way
+const BELOW = 20; // CSS pixels left free under the viewer
+
+export class Viewer {
+  /**
+   * @param {HTMLElement} root @param {Api} api @param {VolumeInfo} info @param {Wish} wish
+   * @param {(report: object) => void} report
+   */
+  constructor(root, api, info, wish, report) {
+    this.root = root;
+    this.api = api;
+    this.state = new State(info, wish);
+    this.canvas = el("canvas", { class: "slices" });
+    this.renderer = makeRenderer(this.canvas);
+    this.report = report;
+    this.reported = JSON.stringify(this.state.report());
+    this.timer = 0;
+    this.asked = 0;
+    this.waiting = 0;
+    this.dirty = true;
+    this.hopped = 0;
+    this.idsOf = "";
+    /** @type {number[]} */
+    this.ids = [];
+    /** @type {{slice: Slice, x: number, y: number} | null} */
+    this.pointer = null;
+    this.tiles = this.makeTiles();
+    this.slices = AXES.map((axis) => new Slice(axis, this.state, this.tiles));
+    this.overlays = this.slices.map((slice) => new Overlay(slice, this.state, {
+      expand: () => this.state.show(slice.axis),
+      retry: () => this.tiles.retry(),
+    }));
+    this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
+    this.toolbar = new Toolbar(this);
+    this.strip = new Strip(this.state, () => this.state.activate("z"));
+    this.readout = new Readout(this.state, api);
+    this.notice = el("div", { class: "notice", role: "status", hidden: true });
+    this.build();
+  }
+
+  build() {
+    this.panes = el("div", { class: "panes" }, this.canvas, ...this.overlays.map((o) => o.root), this.scene.root, this.notice);
+    this.root.replaceChildren(
+      this.toolbar.root, this.panes, this.strip.root, this.readout.root, this.toolbar.panelRoot,
+    );
+    this.slices.forEach((slice, i) => listenToPointer(this.overlays[i].root, slice, this));
+    this.unlisten = listenToKeys(this.root, this);
+    this.state.listeners.add((change) => this.changed(change));
+    this.observer = new ResizeObserver(() => this.measure());
+    this.observer.observe(this.panes);
+    this.onResize = () => this.fill();
+    window.addEventListener("resize", this.onResize);
+    this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.canvas.addEventListener("webglcontextrestored", () => this.restore());
+    if (this.renderer.kind === "canvas") this.notice.dataset.kind = "canvas";
+    this.fill();
+    this.arrange();
+    this.follow();
+    this.readout.level(this.slice("z").drawn);
+  }
+
+  makeTiles() {
+    const memory = /** @type {any} */ (navigator).deviceMemory ?? 8;
+    return new TileStore({
+      address: (key) => this.api.tile(key, this.version(key)),
+      renderer: this.renderer,
+      arrived: () => this.invalidate(),
+      budget: (memory <= 4 ? 128 : 256) * 2 ** 20,
+    });
+  }
+
+  /** A new WebGL context has none of the old one's textures. */
+  restore() {
+    this.tiles.clear();
+    this.renderer = makeRenderer(this.canvas);
+    this.tiles.renderer = this.renderer;
+    this.measure();
+  }
+
+  /** @param {string} key of a tile */
+  version(key) {
+    const layer = key.slice(0, key.indexOf("/"));
+    const { info } = this.state;
+    return layer === "image" ? info.version : (info.labels.find((set) => set.name === layer)?.version ?? "");
+  }
+
+  /** @param {import("./state.js").Change} change */
+  changed(change) {
+    if (change === "layout") this.arrange();
+    if (change === "place" || change === "zoom") this.follow();
+    if (["select", "place", "look", "layout"].includes(change)) this.scene.update();
+    this.dirty = true;
+    this.invalidate();
+    if (change !== "hover") this.settle();
+  }
+
+  /** A still pointer comes to lie over another voxel when the picture moves. */
+  follow() {
+    if (this.pointer) this.point(this.pointer.slice, this.pointer);
+    else this.readout.show(this.state.cross, null);
+  }
+
+  settle() {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      const state = this.state.report();
+      const text = JSON.stringify(state);
+      if (text === this.reported) return;
+      this.reported = text;
+      this.report(state);
+    }, SETTLED);
+  }
+
+  /** A view that Python wishes; what it says is not reported back. @param {Wish} wish */
+  apply(wish) {
+    this.state.apply(wish);
+    this.reported = JSON.stringify(this.state.report());
+    this.strip.drawn = "";
+  }
+
+  /** Reach down to the bottom of the window, within reason. */
+  fill() {
+    const top = this.root.getBoundingClientRect().top + (this.scroller()?.scrollTop ?? 0);
+    const height = Math.max(420, Math.min(1400, window.innerHeight - top - BELOW));
+    this.root.style.height = `${Math.round(height)}px`;
+  }
+
+  /** @returns {Element | null} */
+  scroller() {
+    return document.querySelector('[data-testid="stMain"]');
+  }
+
+  /** Show the panes of the layout. */
+  arrange() {
+    const { layout } = this.state;
+    if (!this.panes) return;
+    this.panes.dataset.layout = layout;
+    for (const overlay of this.overlays) overlay.root.hidden = layout !== "quad" && layout !== overlay.slice.axis;
+    this.scene.root.hidden = layout !== "quad" && layout !== "3d";
+    this.measure();
+    this.scene.show(!this.scene.root.hidden);
+  }
+
+  /** Take the sizes of the panes from the page. */
+  measure() {
+    const panes = /** @type {HTMLElement} */ (this.panes);
+    const ratio = window.devicePixelRatio || 1;
+    const box = panes.getBoundingClientRect();
+    if (box.width === 0) return;
+    this.slices.forEach((slice, i) => {
+      const { root } = this.overlays[i];
+      slice.visible = !root.hidden;
+      slice.rect = { x: root.offsetLeft, y: root.offsetTop, width: root.clientWidth, height: root.clientHeight };
+    });
+    const main = this.slices.find((slice) => slice.axis === this.state.fitted && slice.visible);
+    if (main) this.state.size = { width: main.rect.width, height: main.rect.height };
+    const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
+    if (this.canvas.width !== width || this.canvas.height !== height) this.renderer.resize(width, height);
+    this.strip.drawn = "";
+    this.scene.resize();
+    this.dirty = true;
+    this.draw();
+  }
+
+  /** Ask for one drawing in the next frame. */
+  invalidate() {
+    if (this.asked) return;
+    this.asked = requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    cancelAnimationFrame(this.asked);
+    this.asked = 0;
+    const now = performance.now();
+    const ratio = window.devicePixelRatio || 1;
+    const wants = [];
+    const keep = new Set();
+    let settled = true;
+    this.renderer.begin(this.state.paint());
+    for (const [i, slice] of this.slices.entries()) {
+      if (!slice.visible || slice.rect.width === 0) continue;
+      const state = slice.update(now);
+      const cells = slice.cells(state);
+      const { x, y, width, height } = slice.rect;
+      this.renderer.draw(/** @type {[number, number, number, number]} */ ([x, y, width, height].map((v) => Math.round(v * ratio))), cells);
+      this.overlays[i].draw(cells);
+      wants.push(...slice.wants(state, slice.axis === this.leading));
+      for (const key of slice.worthKeeping(state.edges)) keep.add(key);
+      settled = settled && state.settled;
+    }
+    this.tiles.want(wants, keep);
+    if (!settled) this.lookAgain();
+    this.root.dataset.settled = String(settled);
+    this.tell();
+    if (this.dirty) {
+      this.dirty = false;
+      this.toolbar.draw();
+      this.strip.draw();
+    }
+  }
+
+  /** The pane that a person works in: its tiles come first and its neighbours are fetched ahead. @returns {Axis} */
+  get leading() {
+    return this.state.plane;
+  }
+
+  lookAgain() {
+    if (this.waiting) return;
+    this.waiting = window.setTimeout(() => {
+      this.waiting = 0;
+      this.invalidate();
+    }, WAIT);
+  }
+
+  /** The notice over the panes: no connection, or no WebGL 2. */
+  tell() {
+    const { offline } = this.tiles;
+    const plain = this.renderer.kind === "canvas";
+    this.notice.hidden = !offline && !plain;
+    this.notice.textContent = offline
+      ? "The server does not answer. Trying again …"
+      : "This browser offers no WebGL 2: slices are drawn as plain pictures, more slowly.";
+  }
+
+  /** @param {Axis} axis */
+  slice(axis) {
+    return this.slices[AXES.indexOf(axis)];
+  }
+
+  /** @param {number} by */
+  step(by) {
+    this.state.step(this.state.plane, by);
+  }
+
+  /**
+   * @param {number} factor
+   * @param {{slice: Slice, x: number, y: number}} [where] else the pointer, else the crosshair
+   */
+  zoom(factor, where = this.pointer ?? undefined) {
+    const { state } = this;
+    const active = this.slice(state.plane);
+    const slice = where?.slice ?? (active.visible ? active : this.slice("z"));
+    const { width, height } = slice.rect;
+    const [x, y] = where ? [where.x, where.y] : slice.pointOf(state.cross);
+    state.zoomBy(factor, {
+      axis: slice.axis, at: slice.placeAt(x, y), offset: [y - height / 2, x - width / 2], size: [height, width],
+    });
+  }
+
+  /** @param {Slice} slice @param {number} dx CSS pixels @param {number} dy */
+  drag(slice, dx, dy) {
+    const frame = slice.frame();
+    const by = /** @type {[number, number]} */ ([
+      dy / frame.perVoxel[slice.plane.row], dx / frame.perVoxel[slice.plane.col],
+    ]);
+    this.state.pan(slice.axis, by, [frame.row, frame.col], frame.across);
+  }
+
+  /** @param {number} down @param {number} right @param {{shiftKey: boolean}} event */
+  nudge(down, right, event) {
+    const slice = this.slice(this.state.plane);
+    const step = event.shiftKey ? 200 : 40;
+    this.drag(slice.visible ? slice : this.slice("z"), right * step, down * step);
+  }
+
+  /** @param {Slice} slice @param {{x: number, y: number}} at */
+  click(slice, at) {
+    const voxel = slice.voxelAt(at.x, at.y);
+    if (voxel) this.state.crossAt(voxel);
+  }
+
+  /** @param {Slice | null} slice @param {{x: number, y: number}} at */
+  point(slice, at) {
+    this.pointer = slice ? { slice, x: at.x, y: at.y } : null;
+    const voxel = slice?.voxelAt(at.x, at.y) ?? null;
+    const id = slice && voxel ? slice.idAt(voxel) : 0;
+    this.state.point(id);
+    for (const overlay of this.overlays) overlay.name(overlay.slice === slice ? id : 0, at, this.state.seed);
+    this.readout.show(voxel ?? this.state.cross, voxel ? id : null);
+    this.readout.level(slice?.drawn ?? this.slice("z").drawn);
+  }
+
+  /** Select what lies under a point: the exact id, as a coarse tile shows the commonest one. @param {Slice} slice @param {{x: number, y: number}} at @param {boolean} add */
+  async pick(slice, at, add) {
+    const voxel = slice.voxelAt(at.x, at.y);
+    const { labels } = this.state;
+    if (!voxel || !labels) return;
+    const near = slice.idAt(voxel);
+    let id = near;
+    try {
+      id = (await this.api.voxel(voxel)).labels[labels.name] ?? near;
+    } catch (error) {
+      if (near === 0) return this.flash(`Voxel not readable: ${error instanceof Error ? error.message : error}`);
+    }
+    if (id === 0 && near === 0) return;
+    this.state.select(id || near, add);
+  }
+
+  /** @param {string} text */
+  flash(text) {
+    this.readout.say(text);
+  }
+
+  /** @param {number} by per cent */
+  fade(by) {
+    const opacity = /** @type {[number, number]} */ (this.state.opacity.map((v) => Math.min(100, Math.max(0, v + by))));
+    this.state.set({ opacity });
+  }
+
+  /**
+   * Bring an instance to the middle and select it.
+   * @param {number} id
+   * @returns {Promise<string>} what went wrong, or ""
+   */
+  async visit(id) {
+    const { labels, info } = this.state;
+    if (!labels) return "There are no labels here";
+    try {
+      const row = await this.api.instance(labels.name, id);
+      if (!row) return `No instance #${id} in ${labels.name}`;
+      const place = /** @type {Triple} */ (
+        AXES.map((axis, a) => Math.round((row[`centroid_${axis}_um`] * 1000) / info.voxel_size_nm[a]))
+      );
+      this.state.goTo(place);
+      if (!this.state.selected.includes(id)) this.state.select(id, false);
+      return "";
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Go to the next of the selected instances; with one or none selected, of all. @param {1 | -1} by */
+  async hop(by) {
+    const { labels, selected } = this.state;
+    if (!labels) return;
+    const among = selected.length > 1 ? selected : await this.everyId(labels.name);
+    if (!among.length) return this.flash("These labels were not measured yet");
+    const at = among.indexOf(selected.length === 1 ? selected[0] : this.hopped);
+    const first = by > 0 ? 0 : among.length - 1;
+    this.hopped = among[at < 0 ? first : (at + by + among.length) % among.length];
+    if (selected.length <= 1) this.state.select(this.hopped, false);
+    const problem = await this.visit(this.hopped);
+    if (problem) this.flash(problem);
+  }
+
+  /** @param {string} labels @returns {Promise<number[]>} */
+  async everyId(labels) {
+    if (this.idsOf !== labels) {
+      const rows = await this.api.rows(labels, "").catch(() => []);
+      this.ids = rows.map((row) => Number(row.instance_id)).sort((a, b) => a - b);
+      this.idsOf = labels;
+    }
+    return this.ids;
+  }
+
+  /** @param {string} panel */
+  toggle(panel) {
+    this.toolbar.toggle(panel);
+  }
+
+  /** @returns {boolean} whether something was open */
+  close() {
+    return this.toolbar.close();
+  }
+
+  destroy() {
+    clearTimeout(this.timer);
+    clearTimeout(this.waiting);
+    cancelAnimationFrame(this.asked);
+    this.observer?.disconnect();
+    window.removeEventListener("resize", this.onResize ?? (() => {}));
+    this.unlisten?.();
+    this.readout.destroy();
+    this.scene.destroy();
+    this.tiles.clear();
+    this.renderer.destroy();
+  }
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {Renderer} */
+function makeRenderer(canvas) {
+  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, desynchronized: false });
+  return gl ? new GlRenderer(canvas, gl) : new CanvasRenderer(canvas);
+}
+
