@@ -11,32 +11,42 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 import tensorstore as ts
+import trimesh
 import uvicorn
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
+import mitoem
 from mitoem import server
+from mitoem.errors import ChunkCorrupt, ServerBusy
 from mitoem.ingestion.assemble import Facts, NewLabels, create_volume
 from mitoem.ingestion.placing import from_array
 from mitoem.server import ranges
 from mitoem.server.caches import Cache
 from mitoem.server.nodelay import without_delay
 
-SHAPE = (6, 1100, 530)
+SHAPE = (12, 1100, 530)
 LEVELS = range(3)
+BALL, BALL_NM = 4_000_000_000, 110
+"""A ball of that id and radius, centred on (z, y, x) = (180, 3200, 2000) nm."""
+
 TILES = "/api/v1/volumes/wide/tiles"
+LABELS = "/api/v1/volumes/wide/labels/truth"
 
 
 @dataclass(frozen=True)
@@ -71,10 +81,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(3)
     image = rng.integers(0, 256, SHAPE, np.uint8)
-    labels = np.zeros((4, 600, 530), np.uint32)
+    labels = np.zeros((10, 600, 530), np.uint32)
     for number in range(1, 20):
         z, y, x = (int(rng.integers(0, n)) for n in labels.shape)
         labels[z : z + 3, y : y + 60, x : x + 40] = number * 70_000
+    z, y, x = (np.arange(n) * size for n, size in zip(labels.shape, (30, 8, 8), strict=True))
+    from_centre = (z[:, None, None] - 150) ** 2 + (y[:, None] - 2400) ** 2 + (x - 2000) ** 2
+    labels[from_centre < 250**2] = 0
+    labels[from_centre < BALL_NM**2] = BALL
     create_volume(
         root,
         "wide",
@@ -82,6 +96,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels=NewLabels("truth", (from_array(labels, offset=(1, 100, 0)),), np.dtype(np.uint32)),
         facts=Facts("Wide", (30.0, 8.0, 8.0), "chosen for the test"),
     )
+    mitoem.measure("wide", "truth", data=root)
+    mitoem.add_labels("wide", "run-1", labels[:2], data=root)
     return root
 
 
@@ -125,10 +141,6 @@ def test_tiles_put_together_are_the_stored_plane(
 
 
 def test_a_png_tile_is_lossless_and_a_jpeg_tile_is_close(site: Site) -> None:
-    from io import BytesIO
-
-    from PIL import Image
-
     plane = stored(site.root, "image", 2)[3]
     for form, worst in (("png", 0), ("jpeg", 80)):
         answer = site.ask(f"{TILES}/image/z/2/3/0/0?format={form}")
@@ -156,7 +168,7 @@ BAD = [
     (f"{TILES}/image/z/9/0/0/0", 404),
     (f"{TILES}/image/z/-1/0/0/0", 400),
     (f"{TILES}/image/z/+1/0/0/0", 400),
-    (f"{TILES}/image/z/0/6/0/0", 404),
+    (f"{TILES}/image/z/0/12/0/0", 404),
     (f"{TILES}/image/z/0/0/3/0", 404),
     (f"{TILES}/image/z/0/0/0/2", 404),
     (f"{TILES}/image/z/0/00/0/0", 400),
@@ -176,9 +188,21 @@ BAD = [
     ("/api/v1/volumes/wide/voxels/0/0/530", 404),
     ("/api/v1/volumes/wide/voxels/0/0/-1", 400),
     ("/api/v1/volumes/wide/voxels/0/0", 404),
-    ("/api/v1/volumes/wide/labels/truth/instances.csv", 409),
+    (f"{LABELS}/instances.csv?filter=(", 400),
+    (f"{LABELS}/instances.csv?filter=nothing > 1", 400),
+    (f"{LABELS}/instances.csv?filter=" + "(" * 1999, 400),
+    (f"{LABELS}/meshes/0.glb", 404),
+    (f"{LABELS}/meshes/1.glb", 404),
+    (f"{LABELS}/meshes/one.glb", 400),
+    (f"{LABELS}/meshes/+1.glb", 400),
+    (f"{LABELS}/meshes/{BALL}.ply", 404),
+    (f"{LABELS}/meshes/{BALL}.glb?level=9", 404),
+    (f"{LABELS}/meshes/{BALL}.glb?level=-1", 400),
+    ("/api/v1/volumes/wide/labels/none/meshes/overview.glb", 404),
+    ("/api/v1/volumes/wide/labels/run-1/instances.csv", 409),
+    ("/api/v1/volumes/wide/labels/run-1/meshes/70000.glb", 409),
     ("/api/v1/volumes/wide/labels/none/instances.csv", 404),
-    ("/api/v1/volumes/wide/labels/truth/instances.xlsx", 400),
+    (f"{LABELS}/instances.xlsx", 400),
     ("/api", 404),
     ("/api/", 404),
     ("/api/%0A", 404),
@@ -245,8 +269,8 @@ def test_the_metadata_names_levels_labels_and_versions(site: Site) -> None:
     assert [level["shape"] for level in told["levels"]] == [
         list(stored(site.root, "image", level).shape) for level in LEVELS
     ]
-    (labels,) = told["labels"]
-    assert labels["coverage"] == [[[1, 100, 0], [5, 700, 530]]]
+    labels = told["labels"][0]
+    assert labels["coverage"] == [[[1, 100, 0], [11, 700, 530]]]
     assert len(labels["per_section"]) == SHAPE[0]
     assert sum(told["grey"]["histogram"]) == np.prod(SHAPE)
     listed = site.ask("/api/v1/volumes").json()["volumes"]
@@ -259,8 +283,9 @@ def test_a_voxel_is_what_is_stored(site: Site, at: tuple[int, int, int]) -> None
     z, y, x = at
     told = site.ask(f"/api/v1/volumes/wide/voxels/{z}/{y}/{x}").json()
     assert told["grey"] == stored(site.root, "image", 0)[at]
-    assert told["labels"] == {"truth": stored(site.root, "truth", 0)[at]}
-    assert told["labelled"] == {"truth": 1 <= z < 5 and 100 <= y < 700}
+    for labels in ("truth", "run-1"):
+        assert told["labels"][labels] == stored(site.root, labels, 0)[at]
+    assert told["labelled"]["truth"] == (1 <= z < 11 and 100 <= y < 700)
     assert told["nm"] == [z * 30, y * 8, x * 8]
 
 
@@ -448,6 +473,78 @@ def test_viewer_files_are_sent_with_their_type_and_kept_until_they_change(site: 
     assert again.status_code == 304
 
 
+def test_a_table_is_the_same_in_csv_parquet_and_json(site: Site) -> None:
+    frame = mitoem.stored_table(mitoem.open_volume("wide", data=site.root), "truth")
+    found = {form: site.ask(f"{LABELS}/instances.{form}") for form in ("csv", "parquet", "json")}
+    assert "attachment" in found["csv"].headers["content-disposition"]
+    csv = pd.read_csv(BytesIO(found["csv"].content))
+    assert list(csv.columns) == list(frame.columns)
+    np.testing.assert_array_equal(csv["volume_um3"], frame["volume_um3"])
+    pd.testing.assert_frame_equal(pd.read_parquet(BytesIO(found["parquet"].content)), frame)
+    rows = found["json"].json()
+    assert [row["instance_id"] for row in rows] == list(frame["instance_id"])
+    blank = {name for name in frame if frame[name].isna().all()}
+    assert blank == {name for name in rows[0] if all(row[name] is None for row in rows)}
+
+
+def test_a_filter_keeps_the_rows_that_it_names(site: Site) -> None:
+    path, words = f"{LABELS}/instances.json", {"filter": f"instance_id == {BALL}"}
+    (row,) = site.ask(path, params=words).json()
+    assert row["instance_id"] == BALL
+    assert row["centroid_z_um"] == pytest.approx(0.18)
+    assert site.ask(path, params={"filter": "voxel_count < 0"}).json() == []
+
+
+@pytest.mark.parametrize(("level", "within"), [("", 0.03), ("0", 0.03), ("1", 0.1), ("2", 0.35)])
+def test_the_mesh_of_a_ball_is_that_ball_in_micrometres(
+    site: Site, level: str, within: float
+) -> None:
+    answer = site.ask(f"{LABELS}/meshes/{BALL}.glb", params={"level": level})
+    assert answer.headers["content-type"] == "model/gltf-binary"
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    (ball,) = scene.geometry.values()
+    assert ball.metadata["id"] == BALL
+    assert ball.metadata["level"] == int(level or 0)
+    assert ball.is_watertight
+    assert ball.volume == pytest.approx(4 / 3 * np.pi * (BALL_NM / 1000) ** 3, rel=within)
+    np.testing.assert_allclose(ball.center_mass, [2.0, 3.2, 0.18], atol=0.015)
+
+
+def test_the_overview_holds_every_instance_that_its_level_shows(site: Site) -> None:
+    answer = site.ask(f"{LABELS}/meshes/overview.glb")
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    shown = {body.metadata["id"] for body in scene.geometry.values()}
+    assert shown == set(np.unique(stored(site.root, "truth", 1)).tolist()) - {0}
+
+
+def test_an_overview_of_too_large_a_level_takes_every_nth_voxel(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitoem.server.meshes.OVERVIEW_VOXELS", 100_000)
+    answer = site.ask(f"{LABELS}/meshes/overview.glb")
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    (ball,) = (body for body in scene.geometry.values() if body.metadata["id"] == BALL)
+    np.testing.assert_allclose(ball.center_mass, [2.0, 3.2, 0.18], atol=0.04)
+
+
+def test_an_instance_too_large_for_a_level_is_refused_with_a_level_that_fits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitoem.server.meshes.MOST_VOXELS", 100)
+    monkeypatch.setattr("mitoem.server.meshes.FIT_VOXELS", 1000)
+    answer = site.ask(f"{LABELS}/meshes/{BALL}.glb?level=0")
+    assert answer.status_code == 400
+    level = answer.json()["error"].rpartition(" ")[2]
+    monkeypatch.undo()
+    assert site.ask(f"{LABELS}/meshes/{BALL}.glb?level={level}").status_code == 200
+
+
+def test_a_mesh_of_a_damaged_chunk_is_422_and_the_others_stay(damaged: Site) -> None:
+    (damaged.root / "wide/image.zarr/labels/truth/0/c/0/0/0").unlink()
+    assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=0").status_code == 422
+    assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=1").status_code == 200
+
+
 WORDS = """
 api v1 volumes wide tiles image truth z 0 1 zarr c voxels labels meshes overview.glb 1.glb
 instances.json viewer plotly.min.js zarr.json .. . %00 \\ healthz ~ volume.json
@@ -476,7 +573,7 @@ def test_no_path_breaks_the_server(site: Site, parts: list[str], start: str) -> 
 @given(st.dictionaries(st.sampled_from(["format", "v", "filter", "level"]), st.text(max_size=20)))
 def test_no_query_breaks_the_server(site: Site, query: dict[str, str]) -> None:
     query = {key: text.encode("utf-8", "replace").decode() for key, text in query.items()}
-    for path in (f"{TILES}/image/z/2/0/0/0", "/api/v1/volumes/wide/labels/truth/instances.json"):
+    for path in (f"{TILES}/image/z/2/0/0/0", f"{LABELS}/instances.json"):
         assert site.ask(path, params=query).status_code < 500
 
 
@@ -532,20 +629,75 @@ def test_a_listening_socket_hands_its_setting_to_connections() -> None:
                 assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=40)), max_size=60))
 def test_a_cache_never_holds_more_than_its_limit(puts: list[tuple[int, bytes]]) -> None:
-    cache = Cache("MITOEM_NOT_SET", 100)
+    cache = Cache("MITOEM_NOT_SET", 100, most=1)
     for key, body in puts:
         cache.put(key, body)
-        assert cache.get(key) == body
+        assert asyncio.run(cache.get(key, never)) == body
         assert cache.size <= cache.limit
 
 
+async def never() -> bytes:
+    raise AssertionError("made again, although it is kept")
+
+
 def test_a_body_larger_than_the_cache_is_not_kept() -> None:
-    cache = Cache("MITOEM_NOT_SET", 10)
+    cache = Cache("MITOEM_NOT_SET", 10, most=1)
     cache.put("small", b"12345")
     cache.put("large", b"x" * 11)
-    assert (cache.get("small"), cache.get("large"), cache.size) == (b"12345", None, 5)
+    assert cache.size == 5
+
+
+def test_what_many_ask_for_at_once_is_made_once() -> None:
+    made = []
+
+    async def make() -> bytes:
+        made.append(1)
+        await asyncio.sleep(0.01)
+        return b"body"
+
+    async def ask() -> list[bytes]:
+        cache = Cache("MITOEM_NOT_SET", 100, most=1)
+        return await asyncio.gather(*(cache.get("key", make) for _ in range(9)))
+
+    assert asyncio.run(ask()) == [b"body"] * 9
+    assert len(made) == 1
+
+
+def test_a_failed_making_is_told_to_all_and_tried_again() -> None:
+    async def fail() -> bytes:
+        raise ChunkCorrupt("no")
+
+    async def make() -> bytes:
+        return b"body"
+
+    async def ask() -> None:
+        cache = Cache("MITOEM_NOT_SET", 100, most=1)
+        found = await asyncio.gather(
+            *(cache.get("key", fail) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(one) for one in found] == [ChunkCorrupt] * 3
+        assert await cache.get("key", make) == b"body"
+
+    asyncio.run(ask())
+
+
+def test_more_at_once_than_the_server_takes_is_refused() -> None:
+    async def make() -> bytes:
+        await asyncio.sleep(0.01)
+        return b"body"
+
+    async def ask() -> None:
+        cache = Cache("MITOEM_NOT_SET", 100, most=2)
+        found = await asyncio.gather(
+            *(cache.get(key, make) for key in range(3)), return_exceptions=True
+        )
+        assert found[:2] == [b"body", b"body"]
+        assert isinstance(found[2], ServerBusy)
+
+    asyncio.run(ask())
 
 
 def test_gzip_of_the_label_tile_is_one_that_gzip_reads(address: str) -> None:
@@ -554,5 +706,5 @@ def test_gzip_of_the_label_tile_is_one_that_gzip_reads(address: str) -> None:
 
 
 def test_errors_are_json_even_for_an_unknown_table_filter(site: Site) -> None:
-    path = "/api/v1/volumes/wide/labels/truth/instances.json"
+    path = f"{LABELS}/instances.json"
     assert json.loads(site.ask(path, params={"filter": "("}).content)["error"]

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 
 from mitoem import catalog
 from mitoem.errors import MitoEMError
-from mitoem.server import answers, health, static, tables, tiles, volumes, voxels, zarr
+from mitoem.server import answers, health, meshes, static, tables, tiles, volumes, voxels, zarr
 from mitoem.server.access import Site
-from mitoem.server.nodelay import lifespan
+from mitoem.server.lifespan import lifespan
 from mitoem.server.prefix import Prefix
 
 __all__ = ["lifespan", "middleware", "routes"]
@@ -48,6 +48,8 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
         _VOLUME + "/tiles/{layer}/{axis}/{level}/{index}/{row}/{column}": tiles.tile,
         _VOLUME + "/voxels/{z}/{y}/{x}": voxels.voxel,
         _LABELS + "/instances.{format}": tables.instances,
+        _LABELS + "/meshes/overview.glb": meshes.overview,
+        _LABELS + "/meshes/{instance_id}.glb": meshes.instance,
         "/viewer/{file}": static.asset,
     }
     own = application([Route(base + path, one) for path, one in table.items()], site)

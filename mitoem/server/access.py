@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from starlette.requests import Request
@@ -12,6 +14,7 @@ from mitoem import catalog
 from mitoem.catalog import Catalog
 from mitoem.errors import VolumeNotFound
 from mitoem.manifest import check_name
+from mitoem.server.boxes import Boxes
 from mitoem.server.caches import Cache
 from mitoem.volume import Volume
 
@@ -24,8 +27,11 @@ class Site:
 
     def __init__(self, roots: Catalog) -> None:
         self.catalog = roots
-        self.tiles = Cache("MITOEM_TILE_CACHE_BYTES", 64_000_000)
-        self.meshes = Cache("MITOEM_MESH_CACHE_BYTES", 64_000_000)
+        self.tiles = Cache("MITOEM_TILE_CACHE_BYTES", 64_000_000, most=1000)
+        self.meshes = Cache("MITOEM_MESH_CACHE_BYTES", 64_000_000, most=100)
+        self.boxes = Boxes(roots)
+        # Two, so that an overview of everything and a person's one instance go side by side.
+        self._mesher = ThreadPoolExecutor(2, thread_name_prefix="mesh")
         self._opened: dict[str, tuple[float, Volume]] = {}
 
     async def open(self, name: str, user: str | None) -> Volume:
@@ -47,6 +53,10 @@ class Site:
         """Names of the volumes that the user may see."""
         names = await asyncio.to_thread(self.catalog.names)
         return [name for name in names if catalog.may_see(name, user)]
+
+    async def mesh(self, work: Callable[[], bytes]) -> bytes:
+        """Do the work of a mesh in a thread of few, whatever else waits for threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._mesher, work)
 
     def public(self, message: str) -> str:
         """A message without the directories of this machine, for people elsewhere."""

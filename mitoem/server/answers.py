@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mitoem import errors
+from mitoem.version import VERSION
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
@@ -60,7 +61,7 @@ def freshness(request: Request, version: str, *address: object) -> Freshness:
     Immutable only where the URL carries this very version as ``v``: any other URL may answer
     differently tomorrow.
     """
-    text = "\0".join([version, *(str(part) for part in address)])
+    text = "\0".join([VERSION, version, *(str(part) for part in address)])
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     immutable = request.query_params.get("v") == version
     return Freshness(etag, IMMUTABLE if immutable else REVALIDATE)

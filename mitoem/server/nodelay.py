@@ -4,17 +4,6 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-
-@asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
-    """Start the server's part of the application: see ``without_delay``."""
-    del app
-    without_delay()
-    yield
 
 
 def without_delay() -> int:

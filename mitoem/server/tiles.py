@@ -73,10 +73,7 @@ async def tile(request: Request) -> Response:
     if same is not None:
         return same
     cache, key = access.site(request).tiles, (volume.url, version, address)
-    body = cache.get(key)
-    if body is None:
-        body = await encoded(volume, address, box)
-        cache.put(key, body)
+    body = await cache.get(key, lambda: encoded(volume, address, box))
     encoding = ENCODINGS[address.format]
     return answers.data(body, encoding.media, fresh, dict(encoding.headers))
 
