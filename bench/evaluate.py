@@ -1,9 +1,9 @@
 """Speed of scoring a pair of label volumes, against scikit-image's scores of the same pair.
 
 ``python -m bench.evaluate [--shape 128,1024,1024] [--out FILE]`` prints one JSON object. The pair
-is made here: ellipsoids, and the same ones shrunk, split, merged and left out. The peer computes two
-numbers only, variation of information and adapted Rand error, ``evaluate`` those and all others;
-the peer's contingency table alone is timed beside ours.
+is made here: ellipsoids, and the same ones shrunk, split, merged and left out. The peer computes
+two numbers only, variation of information and adapted Rand error, ``evaluate`` those and all
+others; the tables of overlaps alone are timed beside them.
 """
 
 from __future__ import annotations
