@@ -43,10 +43,10 @@ def cut(
             first, last = common.start[axis], common.stop[axis] - 1
             if first == region.start[axis]:
                 open_ = ~_covered(common, axis, first - 1, regions)
-                found.append(np.unique(np.take(inner, 0, axis)[open_]))
+                found.append(np.unique(_layer(inner, axis, 0)[open_]))
             if last + 1 == region.stop[axis]:
                 open_ = ~_covered(common, axis, last + 1, regions)
-                found.append(np.unique(np.take(inner, -1, axis)[open_]))
+                found.append(np.unique(_layer(inner, axis, -1)[open_]))
     return np.unique(np.concatenate(found))
 
 
@@ -73,5 +73,11 @@ def _covered(box: Box, axis: int, layer: int, regions: Sequence[Box]) -> NDArray
             common = region.intersect(beside)
             if common is not None:
                 covered[relative(common, beside.start)] = True
-    plane: NDArray[np.bool_] = np.take(covered, 0, axis)
-    return plane
+    return np.squeeze(covered, axis)
+
+
+def _layer(values: NDArray[np.uint32], axis: int, place: int) -> NDArray[np.uint32]:
+    """One layer across an axis, as a view (numpy's take would copy the whole array)."""
+    index: list[slice | int] = [slice(None)] * 3
+    index[axis] = place
+    return values[tuple(index)]

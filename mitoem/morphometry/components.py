@@ -1,8 +1,8 @@
 """Separate parts under one id, counted exactly although no block sees a whole instance.
 
-Each block numbers the 26-connected parts of its core plus one layer beyond its high faces. A
-voxel on a layer that two blocks share lies in one part of each: that links them. Of every row of
-equal voxels on a shared layer the first is enough, and both blocks pick the same one.
+Each block joins the runs of its core plus one layer beyond its high faces into 26-connected parts.
+A voxel on a layer that two blocks share lies in one part of each: that links them. Of a run on a
+shared layer the first voxel is enough: runs are cut where cores begin, so both blocks name it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mitoem.geometry import Box, Index
+from mitoem.geometry import Box
+from mitoem.morphometry.runs import Runs
 
 _STRIDE: Final = 1 << 21
 """Voxels are named z × 2⁴² + y × 2²¹ + x: axes of up to two million voxels."""
@@ -64,48 +64,44 @@ class Parts:
         return self.ids[first]
 
 
-def parts(labels: NDArray[np.uint32], *, core: Box, origin: Index) -> Parts:
+def parts(ids: NDArray[np.uint32], runs: Runs, core: Box) -> Parts:
     """Parts of a block's core, and the voxels by which they join those of its neighbours.
 
-    ``labels``: starts at voxel ``origin`` and holds the core with at least one voxel beyond each
-    high face, where the volume goes on. A face at which the array ends is closed.
+    ``runs``: of an array that holds the core and, where the volume goes on, one voxel beyond each
+    high face at least; ``ids``: the id of each of their rows.
     """
-    end = tuple(o + n for o, n in zip(origin, labels.shape, strict=True))
-    shape = tuple(min(b + 1, e) - a for a, b, e in zip(core.start, core.stop, end, strict=True))
-    start = tuple(a - o for a, o in zip(core.start, origin, strict=True))
-    seen = np.ascontiguousarray(
-        labels[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))]
-    )
-    numbers = cc3d.connected_components(seen, connectivity=26)
-    count = int(numbers.max(initial=0))
-    if count == 0:
+    high = core.stop
+    seen = runs.taken(runs.starting_in(core.start, (high[0] + 1, high[1] + 1, high[2] + 1)))
+    count = seen.row.size
+    if not count:
         return Parts.none()
-    where = _shared(seen, core)
-    ids = np.zeros(count + 1, np.uint32)
-    occupied = np.flatnonzero(seen)
-    ids[numbers.ravel()[occupied]] = seen.ravel()[occupied]
-    z, y, x = (
-        w.astype(np.int64) + a
-        for w, a in zip(np.unravel_index(where, seen.shape), core.start, strict=True)
-    )
-    names = (z * _STRIDE + y) * _STRIDE + x
-    return Parts(ids[1:], names, numbers.ravel()[where].astype(np.int64) - 1)
+    a, b = _adjacent(seen)
+    same = seen.row[a] == seen.row[b]
+    links = coo_matrix((np.ones(int(same.sum()), np.int8), (a[same], b[same])), (count, count))
+    _, part = connected_components(links, directed=False)
+    _, first = np.unique(part, return_index=True)
+    shared = np.zeros(count, np.bool_)
+    for place, low, beyond in zip((seen.z, seen.y, seen.x0), core.start, high, strict=True):
+        shared |= (place == low) | (place == beyond)
+    names = (seen.z * _STRIDE + seen.y) * _STRIDE + seen.x0
+    return Parts(ids[seen.row[first]], names[shared], part[shared].astype(np.int64))
 
 
-def _shared(seen: NDArray[np.uint32], core: Box) -> NDArray[np.int64]:
-    """Flat places, in ``seen``, of the voxels that stand for its shared layers."""
-    chosen = [np.empty(0, np.int64)]
-    strides = (seen.shape[1] * seen.shape[2], seen.shape[2], 1)
-    for axis, (first, length) in enumerate(zip(core.start, core.shape, strict=True)):
-        layers = ([0] if first > 0 else []) + ([length] if seen.shape[axis] > length else [])
-        # Rows run along x; on layers across x, along y.
-        across, along = ((1, 2), (0, 2), (0, 1))[axis]
-        for layer in layers:
-            plane = np.take(seen, layer, axis=axis)
-            starts = plane > 0
-            starts[:, 1:] &= plane[:, 1:] != plane[:, :-1]
-            # A row begins anew where the next block's core does.
-            starts[:, core.shape[along] :] |= plane[:, core.shape[along] :] > 0
-            row, place = np.nonzero(starts)
-            chosen.append(layer * strides[axis] + row * strides[across] + place * strides[along])
-    return np.unique(np.concatenate(chosen))
+def _adjacent(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of runs of which some voxels are 26-neighbours, each pair once."""
+    # Lines are numbered with a gap, so that no line's neighbour is another plane's line.
+    line = runs.z * _STRIDE + runs.y
+    start, stop = line * _STRIDE + runs.x0, line * _STRIDE + runs.x1
+    meeting = np.flatnonzero(stop[:-1] == start[1:])
+    left, right = [meeting], [meeting + 1]
+    for planes, lines in ((0, 1), (1, -1), (1, 0), (1, 1)):
+        step = (planes * _STRIDE + lines) * _STRIDE
+        # Runs that end where this one starts or later, and start where it ends or before.
+        low = np.searchsorted(stop, start + step, side="left")
+        high = np.searchsorted(start, stop + step, side="right")
+        found = np.maximum(high - low, 0)
+        each = np.repeat(np.arange(line.size), found)
+        begin = np.cumsum(found) - found
+        left.append(each)
+        right.append(np.arange(each.size) + np.repeat(low - begin, found))
+    return np.concatenate(left), np.concatenate(right)
