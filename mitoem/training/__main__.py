@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from mitoem.training.loop import Settings, train
+from mitoem.inference import load
+from mitoem.training import card
+from mitoem.training.export import difference, export
+from mitoem.training.loop import Settings, load_average, train
+from mitoem.training.score import phantoms, section, validation
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+AGREE = 1e-3
+"""Largest difference of probability allowed between torch and OpenVINO, both fp32."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,8 +31,9 @@ def main(argv: list[str] | None = None) -> int:
             "--" + field.name.replace("_", "-"), type=type(field.default), default=field.default
         )
     teach.add_argument("--threads", type=int, default=2)
-    for name, text in (("export", "run -> ONNX and its JSON"), ("score", "run -> scores")):
-        commands.add_parser(name, help=text)
+    commands.add_parser("export", help="write the ONNX and its JSON, with scores, from --run")
+    score = commands.add_parser("score", help="score the model in --model and print JSON")
+    score.add_argument("--model", type=Path, default=ASSETS / "model.onnx")
     for command in commands.choices.values():
         command.add_argument("--run", type=Path, default=Path("training-runs/main"))
     given = parser.parse_args(argv)
@@ -32,7 +42,46 @@ def main(argv: list[str] | None = None) -> int:
         for step, loss in train(settings, given.run, threads=given.threads):
             if step % 20 == 0:
                 print(f"step {step}/{settings.steps} loss {loss:.4f}", flush=True)
+    elif given.command == "export":
+        release(given.run, ASSETS / "model.onnx")
+    else:
+        print(json.dumps(score_all(given.model), indent=1))
     return 0
+
+
+def score_all(path: Path) -> dict[str, Any]:
+    """Scores of a model file on everything that there is truth for."""
+    model = load(path)
+    return {
+        "cdeep3m_sbem_z50_59 at 40 x 8 x 8 nm (never trained on)": validation(model),
+        "phantoms, 32 x 512 x 512, held-out seeds": phantoms(model),
+        "snemi3d section 49 (trained on)": section(model),
+    }
+
+
+def release(run: Path, path: Path) -> None:
+    """Export a run, check it against OpenVINO, score it, and write its JSON."""
+    network = load_average(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sha256 = export(network, path)
+    apart = difference(network, path)
+    if apart > AGREE:
+        raise RuntimeError(
+            f"OpenVINO and torch differ by {apart} in probability, more than {AGREE}"
+        )
+    beside = path.with_suffix(".json")
+    made = {**card.spec(sha256), "network": card.network(card.parameter_count(network))}
+    card.write(beside, made)
+    card.write(
+        beside,
+        {
+            **made,
+            "training": card.training(run),
+            "scores": score_all(path),
+            "openvino_torch_difference": apart,
+            "known_failures": list(card.FAILURES),
+        },
+    )
 
 
 if __name__ == "__main__":

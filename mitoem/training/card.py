@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mitoem.inference.spec import FORMAT
+from mitoem.training.augment import PATCH, SCALE, SECTION_NM
+from mitoem.training.loop import Settings, load_settings
 from mitoem.training.network import CHANNELS, DIVISORS, KERNELS, POOLS, WIDTHS, UNet
 
 DATA = (
@@ -45,6 +48,14 @@ DATA = (
         "citation": "mitoem.phantom",
         "terms": "MIT",
     },
+)
+
+FAILURES = (
+    "Myelin sheaths and dark cytoplasm are sometimes taken for mitochondria.",
+    "Thin stretches of a mitochondrion between two swellings are cut.",
+    "Instances that touch over a wide face are merged.",
+    "Pale or swollen mitochondria without visible cristae are missed or hollow.",
+    "Sections thicker than 50 nm are interpolated and trusted too much.",
 )
 
 
@@ -103,6 +114,33 @@ def field_of_view() -> tuple[int, int, int]:
                 reach[axis] += (POOLS[level][axis] - 1) * step[axis] * 2
                 step[axis] *= POOLS[level][axis]
     return reach[0] + 1, reach[1] + 1, reach[2] + 1
+
+
+def training(run: Path, *, every: int = 50) -> dict[str, Any]:
+    """Command, settings, data and mean loss per ``every`` steps of a run."""
+    settings = Settings(**load_settings(run))
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    losses = {row["step"]: row["loss"] for row in map(json.loads, lines)}
+    done = max(losses)
+    means = [
+        (last, round(sum(losses[i] for i in range(last - every + 1, last + 1)) / every, 4))
+        for last in range(every, done + 1, every)
+    ]
+    changed = [
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in asdict(settings).items()
+        if value != getattr(Settings(), name)
+    ]
+    return {
+        "command": " ".join(["python -m mitoem.training train", *changed]),
+        "settings": asdict(settings),
+        "steps": done,
+        "patch_zyx": list(PATCH),
+        "pixel_scale": list(SCALE),
+        "section_nm": list(SECTION_NM),
+        "loss_curve": means,
+        "data": list(DATA),
+    }
 
 
 def write(path: Path, card: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -183,6 +184,12 @@ def load_average(run: Path) -> UNet:
         {k.removeprefix("module."): v for k, v in state.items() if k.startswith("module.")}
     )
     return network.eval()
+
+
+def load_settings(run: Path) -> dict[str, Any]:
+    """The settings of a run's last checkpoint."""
+    found: dict[str, Any] = torch.load(run / "last.pt", weights_only=True)["settings"]
+    return found
 
 
 def _save(run: Path, step: int, settings: Settings, parts: Parts) -> None:
