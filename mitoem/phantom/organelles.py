@@ -66,17 +66,24 @@ def furnish(frame: Frame, cells: list[Cell], walls: Walls, rng: np.random.Genera
     )
 
 
-def clearance(frame: Frame, walls: Walls, places: Doubles, code: int | None) -> Doubles:
-    """Distance in nm of places (n, 3) from the membranes around cells of a code (None: any)."""
+def clearance(
+    frame: Frame, walls: Walls, places: Doubles, codes: NDArray[np.integer] | int | None
+) -> Doubles:
+    """Distance in nm of places (n, 3) from membranes, negative outside the cells of ``codes``."""
     grid = np.empty((3, len(places)))
     grid[0] = places[:, 0] / frame.voxel_size[0]
     for axis in (1, 2):
         grid[axis] = places[:, axis] / frame.voxel_size[axis] / PITCH + PAD
-    near = [ndimage.map_coordinates(walls.bits[b, 1:-1], grid, order=1) for b in range(BITS)]
-    if code is None:
+    near = np.stack(
+        [
+            ndimage.map_coordinates(walls.bits[b, 1:-1], grid, order=1, mode="nearest")
+            for b in range(BITS)
+        ]
+    )
+    if codes is None:
         return np.asarray(np.abs(near).min(axis=0))
-    sides = [v if code >> b & 1 else -v for b, v in enumerate(near)]
-    return np.asarray(np.minimum.reduce(sides))
+    has = np.asarray(codes) >> np.arange(BITS).reshape(-1, 1) & 1
+    return np.asarray((near * (2 * has - 1)).min(axis=0))
 
 
 def _boutons(
@@ -88,16 +95,16 @@ def _boutons(
         if cell.kind != "axon":
             continue
         wide = np.flatnonzero((cell.radius > 150) & frame.holds(cell.path, 100.0))
-        for k in wide[:: int(rng.integers(7, 16))]:
-            if rng.random() < 0.2:
+        for k in wide[:: int(rng.integers(6, 14))]:
+            if rng.random() < 0.15:
                 continue
-            reach = cell.radius[k] * rng.uniform(0.7, 1.2) + 60
+            reach = cell.radius[k] * rng.uniform(0.9, 1.3) + 90
             # A jittered lattice: vesicles crowd and never overlap.
-            pitch = rng.uniform(52, 66)
+            pitch = rng.uniform(48, 60)
             n = int(2 * reach / pitch) + 1
             lattice = (np.stack(np.meshgrid(*[np.arange(n)] * 3), axis=-1).reshape(-1, 3)) * pitch
             lattice = lattice - reach + rng.uniform(-0.26, 0.26, lattice.shape) * pitch
-            lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.35, 0.9)]
+            lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.6, 0.97)]
             far = np.linalg.norm(lattice * rng.uniform(0.8, 1.5, 3), axis=1)
             crowd = far + rng.normal(size=len(far)) * 0.18 * reach
             lattice = lattice[crowd < reach] + cell.path[k] + rng.normal(size=3) * reach * 0.25
@@ -159,20 +166,22 @@ def _bodies(frame: Frame, cells: list[Cell], walls: Walls, rng: np.random.Genera
         return []
     weight = np.array([frame.holds(c.path, 0.0).sum() * c.radius[0] for c in hosts], float) + 1e-9
     weight /= weight.sum()
+    menu = (("cisterna", 13.0), ("tubule", 26.0), ("lysosome", 0.25), ("multivesicular", 0.3))
+    kinds = [kind for kind, density in menu for _ in range(int(rng.poisson(density * volume)))]
+    places = rng.choice(len(hosts), p=weight, size=len(kinds))
+    tubes = [_piece(hosts[k], kind, rng) for k, kind in zip(places, kinds, strict=True)]
+    if not tubes:
+        return []
+    ends = np.cumsum([len(t.radius) for t in tubes])
+    codes = np.repeat([hosts[k].code for k in places], np.diff(ends, prepend=0))
+    room = clearance(frame, walls, np.concatenate([t.path for t in tubes]), codes)
     made = []
-    menu = (("cisterna", 7.0), ("tubule", 18.0), ("lysosome", 0.2), ("multivesicular", 0.2))
-    for kind, density in menu:
-        for _ in range(int(rng.poisson(density * volume))):
-            host = hosts[int(rng.choice(len(hosts), p=weight))]
-            tube = _piece(host, kind, rng)
-            window = window_of(frame, tube, 30.0)
-            if window is None:
-                continue
-            clear = _fit(tube, clearance(frame, walls, tube.path, host.code))
-            if clear is None:
-                continue
-            distance = sweep(frame, clear, window)
-            made.append(Body(kind, window, quantise(distance), float(rng.normal())))
+    for kind, tube, free in zip(kinds, tubes, np.split(room, ends[:-1]), strict=True):
+        clear = _fit(tube, free)
+        window = None if clear is None else window_of(frame, clear, 30.0)
+        if clear is not None and window is not None:
+            distance = quantise(sweep(frame, clear, window))
+            made.append(Body(kind, window, distance, float(rng.normal())))
     return made
 
 

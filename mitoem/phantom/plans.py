@@ -28,8 +28,8 @@ class Build:
 
 
 BUILDS = {
-    "r": Build(0.34, 235.0, 2000.0, 0.45, 0.22, 0.12),
-    "h": Build(0.66, 175.0, 1300.0, 0.42, 0.14, 0.10),
+    "r": Build(0.34, 192.0, 2500.0, 0.45, 0.22, 0.12),
+    "h": Build(0.66, 148.0, 1650.0, 0.42, 0.14, 0.10),
 }
 _PULL = {"dendrite": 4.0, "axon": 1.0, "myelin": 1.5}
 """Which cells hold mitochondria, and how readily."""
@@ -123,8 +123,8 @@ def _fits(frame: Frame, made: list[Plan]) -> bool:
 
 def _size(host: Cell, build: Build, rng: np.random.Generator) -> tuple[float, float]:
     """Radius and length of a mitochondrion in a cell: small axons hold small ones."""
-    radius = build.radius * float(np.exp(0.22 * rng.normal()))
-    radius = min(radius, 0.8 * float(np.median(host.radius)) + 0.45 * build.radius)
+    radius = build.radius * float(np.exp(0.2 * rng.normal()))
+    radius = min(radius, 0.8 * float(np.median(host.radius)) + 0.5 * build.radius)
     return radius, build.length * float(np.exp(build.spread * rng.normal()))
 
 
@@ -165,7 +165,7 @@ def _string(host: Cell, radius: float, length: float, rng: np.random.Generator) 
     """Two swellings, one id, with a tube of 40–80 nm between."""
     radius *= 0.9
     gap = rng.uniform(350, 700)
-    whole = 0.7 * length + gap
+    whole = 0.5 * length + gap
     path = _stretch(host, whole, radius, rng)
     if path is None:
         return []
@@ -180,7 +180,7 @@ def _string(host: Cell, radius: float, length: float, rng: np.random.Generator) 
 
 def _touching(host: Cell, radius: float, length: float, rng: np.random.Generator) -> list[Plan]:
     """Two bodies end to end on one path, pressed together."""
-    each = max(0.6 * length, 2.5 * radius)
+    each = max(0.45 * length, 2.5 * radius)
     path = _stretch(host, 2 * each, radius, rng)
     if path is None or len(path) < 14:
         return []
