@@ -9,8 +9,8 @@ import pytest
 
 from mitoem import demo
 
-SHAPE = (32, 384, 384)
-"""Of both small volumes, (z, y, x) at 30 × 8 × 8 nm: several instances, a pyramid of one level."""
+SHAPE = (32, 384, 576)
+"""Of both small volumes, (z, y, x) at 30 × 8 × 8 nm: several instances, two levels."""
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def measure(
         voxel_size=info.voxel_size,
         regions=one.coverage,
         splits=info.splits,
-        progress=progress,
+        progress=None if progress is None else lambda done, _: progress(done, "measure"),
         cancelled=cancelled,
     )
     provenance = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase
 from typing import cast
 
@@ -38,8 +40,14 @@ def only_member(content: Content) -> Content:
             raise
         raise SourceUnreadable(f"{content.where}: {error}") from error
 
-    def open_member() -> BufferedIOBase:
-        return cast(BufferedIOBase, zipfile.ZipFile(content.open()).open(member.filename))
+    @contextmanager
+    def open_member() -> Iterator[BufferedIOBase]:
+        with (
+            content.open() as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open(member.filename) as stream,
+        ):
+            yield cast(BufferedIOBase, stream)
 
     if not head:
         raise SourceUnreadable(f"{content.where}[{member.filename}]: found 0 bytes")

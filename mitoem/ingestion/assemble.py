@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from mitoem import manifest, ome, pyramid
 from mitoem.errors import (
     DiskFull,
+    LabelsInvalid,
     MitoEMError,
     VolumeExists,
     VolumeInvalid,
@@ -248,6 +249,8 @@ def _write_labels(path: Path, labels: NewLabels, *, info: VolumeInfo, watch: Wat
     write_json(path / "zarr.json", ome.group(ome.image_attributes(info.levels, is_labels=True)))
     writer = LayerWriter(path, info.levels, dtype=labels.dtype, region=region)
     stream(writer, in_order(labels.parts), region, what=labels.name, watch=watch)
+    if labels.kind == "truth" and not writer.instances:
+        raise LabelsInvalid(f"{labels.name}: expected instances, found no instance in box {whole}")
     return LabelSet(
         name=labels.name,
         kind=labels.kind,

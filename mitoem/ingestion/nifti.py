@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase
 from typing import Any
 
@@ -81,11 +82,14 @@ def _header_class(head: bytes) -> Any:
     return None
 
 
-def _stream(content: Content) -> BufferedIOBase:
-    raw = content.open()
-    if content.head.startswith(GZIP):
-        return gzip.GzipFile(fileobj=raw)
-    return raw
+@contextmanager
+def _stream(content: Content) -> Iterator[BufferedIOBase]:
+    with content.open() as raw:
+        if content.head.startswith(GZIP):
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield stream
+        else:
+            yield raw
 
 
 def _header(stream: BufferedIOBase, content: Content) -> Any:
@@ -115,7 +119,9 @@ def _voxel_size(header: Any) -> tuple[VoxelSize, str, tuple[str, ...]]:
             "taken as 30 × 8 × 8 nm (z, y, x); --voxel-size says otherwise"
         )
         return MITOEM_VOXEL_SIZE, "MitoEM's, header overridden", (note,)
-    factor = _UNIT_NM.get(unit, 1e6)  # NIfTI without a unit is read as millimetres
+    factor = _UNIT_NM.get(unit)
+    origin = f"header, in {unit}" if factor else "header, without a unit: mm assumed"
+    factor = factor or _UNIT_NM["mm"]
     if max(x, y, z) * factor > IMPLAUSIBLE_NM:
         note = (
             f"header spacing {x:g} × {y:g} × {z:g} {unit} is no electron micrograph's: "
@@ -123,7 +129,7 @@ def _voxel_size(header: Any) -> tuple[VoxelSize, str, tuple[str, ...]]:
         )
         return (z, y, x), "header, read as nm", (note,)
     nm = [float(f"{v * factor:.6g}") for v in (z, y, x)]
-    return (nm[0], nm[1], nm[2]), f"header, in {unit}", ()
+    return (nm[0], nm[1], nm[2]), origin, ()
 
 
 def _skip(stream: BufferedIOBase, count: int, content: Content) -> None:

@@ -6,6 +6,7 @@ import ast
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase
 from typing import Any, cast
 
@@ -37,9 +38,14 @@ def read(content: Content, *, key: str | None = None) -> Source:
     """The array under ``key``, else the first with three axes; sections are its first axis."""
     name = None if content.head.startswith(NPY) else _member(content, key)
 
-    def stream() -> BufferedIOBase:
-        raw = content.open()
-        return raw if name is None else cast(BufferedIOBase, zipfile.ZipFile(raw).open(name))
+    @contextmanager
+    def stream() -> Iterator[BufferedIOBase]:
+        with content.open() as raw:
+            if name is None:
+                yield raw
+                return
+            with zipfile.ZipFile(raw) as archive, archive.open(name) as member:
+                yield cast(BufferedIOBase, member)
 
     try:
         with stream() as file:

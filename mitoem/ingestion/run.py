@@ -68,7 +68,7 @@ def run(
     labels = [recognise(path, key=labels_key(path, request.key)) for path in request.labels]
     for source in (image, *labels):
         say(source.describe())
-    for notice in image.notices:
+    for notice in image.notices if request.voxel_size is None else ():
         say(f"notice: {notice}")
     size, size_source = _voxel_size(image, request.voxel_size)
     _check_image(image, rescale=request.rescale)

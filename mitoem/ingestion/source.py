@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -53,7 +54,7 @@ class Content:
     path: Path
     name: str
     head: bytes
-    open: Callable[[], BufferedIOBase]
+    open: Callable[[], AbstractContextManager[BufferedIOBase]]
     size: int
 
     @property

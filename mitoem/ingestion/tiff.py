@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, cast
 
 import numpy as np
@@ -13,6 +15,9 @@ import tifffile
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
 from mitoem.ingestion.source import Content, Source
+
+MOST_CHANNELS = 4
+"""A channel axis longer than this is a stack of sections that a program filed as channels."""
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGEJ_NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "\\u00B5m": 1e3, "micron": 1e3}
@@ -48,8 +53,43 @@ def read(content: Content, *, key: str | None = None) -> Source:
     return Source(content.path, "TIFF stack", axes.lower(), full, dtype, size, source, slabs)
 
 
-def _open(content: Content) -> tifffile.TiffFile:
-    return tifffile.TiffFile(cast(IO[bytes], content.open()), name=content.name)
+class _Complaints(logging.Handler):
+    """Keeps what tifffile only logs: a truncated file opens with the pages that are left."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _open(content: Content) -> Iterator[tifffile.TiffFile]:
+    """An open file whose pages are all there; raises SourceUnreadable with the bytes missing."""
+    complaints, logger = _Complaints(), logging.getLogger("tifffile")
+    logger.addHandler(complaints)
+    try:
+        with (
+            content.open() as file,
+            tifffile.TiffFile(cast(IO[bytes], file), name=content.name) as tiff,
+        ):
+            pages = tiff.series[0].pages
+            ends = [
+                offset + count
+                for page in pages
+                if page is not None
+                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+            ]
+            if complaints.lines:
+                raise SourceUnreadable(f"{content.where}: {complaints.lines[0]}")
+            if max(ends, default=0) > content.size:
+                raise SourceUnreadable(
+                    f"{content.where}: expected {max(ends)} bytes, found {content.size}"
+                )
+            yield tiff
+    finally:
+        logger.removeHandler(complaints)
 
 
 def _slabs(
@@ -69,7 +109,8 @@ def _slabs(
 
 
 def _shape(shape: tuple[int, ...], axes: str, content: Content) -> Index:
-    if "S" in axes or "C" in axes:
+    channels = [n for n, axis in zip(shape, axes, strict=True) if axis in "SC"]
+    if "S" in axes or (channels and min(channels) <= MOST_CHANNELS):
         raise SourceUnsupported(
             f"{content.where}: expected grey sections, found axes {axes} of shape {shape} (colour)"
         )
