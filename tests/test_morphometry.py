@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 from shapes import VOXEL, ball, capsule, ellipsoid
 from skimage.measure import regionprops_table
 
@@ -18,7 +19,7 @@ from mitoem.geometry import Box
 from mitoem.manifest import Split
 from mitoem.morphometry import COLUMNS, Partial, empty, measure, measure_blocks
 
-BLOCKS = st.tuples(st.integers(1, 12), st.integers(4, 40), st.integers(4, 40))
+BLOCKS = st.tuples(st.integers(3, 14), st.integers(14, 60), st.integers(14, 66))
 
 
 def blobs(seed: int, shape: tuple[int, int, int] = (14, 60, 66)) -> NDArray[np.uint32]:
@@ -36,7 +37,7 @@ def image_for(labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return np.random.default_rng(5).integers(0, 256, labels.shape).astype(np.uint8)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(seed=st.integers(0, 99), block=BLOCKS, workers=st.integers(1, 3))
 def test_the_table_is_the_same_whatever_the_blocks(
     seed: int, block: tuple[int, int, int], workers: int
@@ -62,7 +63,7 @@ def test_parts_that_meet_at_block_corners_are_counted_once(
     assert table["component_count"].tolist() == expected
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(seed=st.integers(0, 99), block=BLOCKS)
 def test_regions_are_one_labelled_space_whatever_their_boxes(
     seed: int, block: tuple[int, int, int]
@@ -277,3 +278,35 @@ def test_progress_ends_at_one() -> None:
     measure(blobs(1), voxel_size=VOXEL, block=(8, 32, 32), progress=lambda f, _: seen.append(f))
     assert seen == sorted(seen)
     assert seen[-1] == 1
+
+
+def test_distances_between_surfaces_are_those_of_brute_force() -> None:
+    labels, _ = ndimage.label(blobs(8) > 0)
+    labels[labels > 12] = 0
+    table = measure(labels, voxel_size=VOXEL, block=(8, 32, 32))
+
+    corners = {}
+    for row in table.itertuples():
+        inside = np.pad(labels == row.instance_id, 1)
+        faces = []
+        for axis in range(3):
+            z, y, x = np.nonzero(np.diff(inside, axis=axis))
+            faces.append(np.stack([z, y, x], axis=1) + 0.5 * (np.arange(3) == axis))
+        corners[row.instance_id] = np.concatenate(faces) * VOXEL
+    for row in table.itertuples():
+        mine = corners[row.instance_id]
+        apart = [cdist(mine, other).min() for k, other in corners.items() if k != row.instance_id]
+        assert row.nearest_neighbour_um == pytest.approx(min(apart) * 1e-3, abs=1e-6)
+        assert row.neighbour_count == sum(d <= 100 for d in apart)
+
+
+def test_touching_instances_are_nothing_apart_and_a_lone_one_has_no_neighbour() -> None:
+    labels = np.zeros((4, 20, 20), np.uint8)
+    labels[1:3, 5:10, 5:10] = 1
+    assert measure(labels, voxel_size=VOXEL)["nearest_neighbour_um"].isna().all()
+    labels[1:3, 10:15, 5:10] = 2
+    table = measure(labels, voxel_size=VOXEL)
+    assert table["nearest_neighbour_um"].tolist() == [0, 0]
+    assert table["neighbour_count"].tolist() == [1, 1]
+    blank = measure(labels, voxel_size=VOXEL, neighbours=False)
+    assert blank["neighbour_count"].isna().all()

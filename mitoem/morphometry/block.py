@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from mitoem.errors import ShapeMismatch
 from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.morphometry.border import cut, end_of, relative, within
 from mitoem.morphometry.components import parts
+from mitoem.morphometry.neighbours import Faces, face_centres
 from mitoem.morphometry.partial import Partial, groups
 from mitoem.morphometry.runs import Runs, moments, runs_of
 from mitoem.morphometry.surface import Smoothing, face_weights, smoothing
@@ -27,6 +28,18 @@ class _Block:
     by: Smoothing
 
 
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """One instance around the core: its mask from voxel ``start`` on, and where the core lies.
+
+    ``counted`` is None when all of it lies in the core.
+    """
+
+    mask: NDArray[np.bool_]
+    counted: NDArray[np.bool_] | None
+    start: Index
+
+
 def block_partial(
     labels: NDArray[np.uint32],
     image: NDArray[np.generic] | None = None,
@@ -35,13 +48,15 @@ def block_partial(
     origin: Index,
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
+    neighbours: bool = False,
 ) -> Partial:
     """Measure one block.
 
     ``labels``: uint32 (z, y, x) from voxel ``origin`` on; holds ``core`` and ``halo(voxel_size)``
     voxels around it, less where the volume ends. ``image``: of the core's shape. ``regions``: what
-    was labelled (labels outside it are background); empty for the core's whole array. Raises
-    ShapeMismatch when the image has not the core's shape.
+    was labelled (labels outside it are background); empty for the core's whole array.
+    ``neighbours``: keep the surfaces for distances. Raises ShapeMismatch when the image has not
+    the core's shape.
     """
     if image is not None and image.shape != core.shape:
         raise ShapeMismatch(f"image block of shape {image.shape}, expected {core.shape} (z, y, x)")
@@ -56,15 +71,20 @@ def block_partial(
         return linked
     order, starts, rows = groups(own.row)
     edges = own.edges[order]
-    faces = _faces(block, runs, ids, rows)
+    weights, faces = np.empty((rows.size, 3), np.int64), []
+    for k, crop in enumerate(_crops(block, runs, ids, rows)):
+        weights[k] = face_weights(crop.mask, crop.counted, block.by)
+        if neighbours:
+            faces.append(face_centres(crop.mask, crop.counted, crop.start))
     return replace(
         linked,
         ids=ids[rows],
-        sums=np.hstack([np.add.reduceat(moments(own)[order], starts), faces]),
+        sums=np.hstack([np.add.reduceat(moments(own)[order], starts), weights]),
         grey=None if image is None else np.add.reduceat(_grey(image, own, core)[order], starts),
         low=np.minimum.reduceat(edges[:, :3], starts),
         high=np.maximum.reduceat(edges[:, 3:], starts),
         cut=np.isin(ids[rows], cut(block.labels, core, origin, regions)),
+        faces=Faces.of(ids[rows], faces) if neighbours else linked.faces,
     )
 
 
@@ -87,18 +107,17 @@ def _grey(image: NDArray[np.generic], own: Runs, core: Box) -> NDArray[np.float6
     return np.stack(sums, axis=1).astype(np.float64)
 
 
-def _faces(
+def _crops(
     block: _Block, runs: Runs, ids: NDArray[np.uint32], rows: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    """Face weights of the instances ``rows``, each in a crop of its own."""
+) -> Iterator[_Crop]:
+    """The instances ``rows`` one after another."""
     order, starts, _ = groups(runs.row)
     edges = runs.edges[order]
     lows = np.minimum.reduceat(edges[:, :3], starts)
     highs = np.maximum.reduceat(edges[:, 3:], starts)
     lows = np.maximum(lows, np.array(block.core.start) - block.by.halo)
     highs = np.minimum(highs, np.array(block.core.stop) + block.by.halo)
-    weights = np.empty((rows.size, 3), np.int64)
-    for k, row in enumerate(rows):
+    for row in rows:
         box = Box(_index(lows[row]), _index(highs[row]))
         mask = block.labels[relative(box, block.origin)] == ids[row]
         counted = None
@@ -106,8 +125,7 @@ def _faces(
         if common is not None and common != box:
             counted = np.zeros(mask.shape, np.bool_)
             counted[relative(common, box.start)] = True
-        weights[k] = face_weights(mask, counted, block.by)
-    return weights
+        yield _Crop(mask, counted, box.start)
 
 
 def _index(values: NDArray[np.int64]) -> Index:

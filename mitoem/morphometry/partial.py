@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mitoem.errors import ShapeMismatch
 from mitoem.geometry import Index
 from mitoem.morphometry.components import Parts
+from mitoem.morphometry.neighbours import Faces
 
 SUMS: Final = ("count", "z", "y", "x", "zz", "yy", "xx", "zy", "zx", "yx", "fz", "fy", "fx")
 """Columns of ``Partial.sums``: voxels, their first and second moments in voxels, face weights."""
@@ -28,7 +29,8 @@ class Partial:
 
     ``sums`` (n, 13) int64, see SUMS. ``grey`` (n, 2): sum of the image inside and of its square,
     or None without an image; exact below 2⁵³. ``low``, ``high`` (n, 3): bounding box, half-open.
-    ``cut``: touches a face of the labelled region.
+    ``cut``: touches a face of the labelled region. ``parts``: what joins into components.
+    ``faces``: surfaces for the distances between instances, none unless asked for.
     """
 
     ids: NDArray[np.uint32]
@@ -38,6 +40,7 @@ class Partial:
     high: NDArray[np.int64]
     cut: NDArray[np.bool_]
     parts: Parts
+    faces: Faces
 
     @classmethod
     def none(cls, *, image: bool = False) -> Partial:
@@ -51,6 +54,7 @@ class Partial:
             corner,
             np.empty(0, np.bool_),
             Parts.none(),
+            Faces.none(),
         )
 
     def __add__(self, other: Partial) -> Partial:
@@ -85,6 +89,7 @@ class Partial:
             np.maximum.reduceat(np.concatenate([p.high for p in seen])[order], starts),
             np.logical_or.reduceat(np.concatenate([p.cut for p in seen])[order], starts),
             Parts.total([p.parts for p in seen]),
+            Faces.total([p.faces for p in seen]),
         )
 
 

@@ -38,6 +38,7 @@ def measure(
     region: Box | None = None,
     origin: Index = (0, 0, 0),
     splits: Sequence[SplitLike] = (),
+    neighbours: bool = True,
     block: Index = BLOCK,
     workers: int | None = None,
     progress: Callable[[float, str], None] | None = None,
@@ -47,7 +48,8 @@ def measure(
 
     ``labels``: whole numbers (z, y, x), 0 = background. ``image``: of the same shape, or None.
     ``voxel_size``: nm (z, y, x). ``region``: what was labelled, in voxels of the array; None for
-    all of it. ``origin``: where the array starts in the volume that the table speaks of. Returns
+    all of it. ``origin``: where the array starts in the volume that the table speaks of.
+    ``neighbours``: measure distances between instances too, which takes the most memory. Returns
     one row per instance by rising id, with the columns of COLUMNS; the table depends on neither
     ``block`` nor ``workers``. Raises LabelsInvalid, ShapeMismatch, BoxOutside, RunCancelled.
     """
@@ -61,12 +63,13 @@ def measure(
         (labels.shape[0], labels.shape[1], labels.shape[2]),
         voxel_size=voxel_size,
         regions=() if region is None else (region,),
+        neighbours=neighbours,
         block=block,
         workers=workers,
         progress=progress,
         cancelled=cancelled,
     )
-    return finish(partial.moved(origin), voxel_size=voxel_size, splits=splits)
+    return finish(partial.moved(origin), voxel_size=voxel_size, splits=splits, cancelled=cancelled)
 
 
 def measure_blocks(
@@ -77,6 +80,7 @@ def measure_blocks(
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
     splits: Sequence[SplitLike] = (),
+    neighbours: bool = True,
     block: Index = BLOCK,
     workers: int | None = None,
     progress: Callable[[float, str], None] | None = None,
@@ -93,12 +97,13 @@ def measure_blocks(
         shape,
         voxel_size=voxel_size,
         regions=regions,
+        neighbours=neighbours,
         block=block,
         workers=workers,
         progress=progress,
         cancelled=cancelled,
     )
-    return finish(partial, voxel_size=voxel_size, splits=splits)
+    return finish(partial, voxel_size=voxel_size, splits=splits, cancelled=cancelled)
 
 
 def volume_partial(
@@ -108,6 +113,7 @@ def volume_partial(
     *,
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
+    neighbours: bool = True,
     block: Index = BLOCK,
     workers: int | None = None,
     progress: Callable[[float, str], None] | None = None,
@@ -127,6 +133,7 @@ def volume_partial(
             origin=outer.start,
             voxel_size=voxel_size,
             regions=labelled,
+            neighbours=neighbours,
         )
 
     total = Partial.none(image=read_image is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mitoem.geometry import VoxelSize, voxel_volume_um3
 from mitoem.morphometry.columns import COLUMNS, MEDIUM_VOXELS, SMALL_VOXELS
+from mitoem.morphometry.neighbours import neighbours
 from mitoem.morphometry.partial import SUMS, Partial
 from mitoem.morphometry.surface import area_um2
 
@@ -35,12 +36,16 @@ class SplitLike(Protocol):
 
 
 def finish(
-    partial: Partial, *, voxel_size: VoxelSize, splits: Sequence[SplitLike] = ()
+    partial: Partial,
+    *,
+    voxel_size: VoxelSize,
+    splits: Sequence[SplitLike] = (),
+    cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
     """One row per instance, by rising id, with every column of COLUMNS.
 
     ``voxel_size`` in nm (z, y, x). ``splits``: the first that holds the centroid's section names
-    the row. Columns that were not measured are there and blank.
+    the row. Columns that were not measured are there and blank. Raises RunCancelled.
     """
     sums = {name: partial.sums[:, k] for k, name in enumerate(SUMS)}
     count = sums["count"]
@@ -63,6 +68,11 @@ def finish(
     )
     values["touches_border"] = partial.cut
     values["split"] = _split(mean[:, 0], splits)
+    if partial.faces.ids.size:
+        surfaces = partial.faces.by_row(partial.ids)
+        found = neighbours(surfaces, voxel_size=voxel_size, cancelled=cancelled)
+        values["nearest_neighbour_um"] = found.nearest_um
+        values["neighbour_count"] = found.count
     sizes = np.searchsorted([SMALL_VOXELS, MEDIUM_VOXELS], count)
     values["size_class"] = np.array(["small", "medium", "large"], object)[sizes]
     return frame(values)

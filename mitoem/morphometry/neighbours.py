@@ -1,0 +1,189 @@
+"""How far each instance is from the others, surface to surface.
+
+Surfaces are sets of points, the centres of voxel faces: two instances that share a face are 0
+apart, others are exact to half a voxel. Pairs are tried by the gap between their boxes, and only
+the points within reach of the other's box are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+
+from mitoem.errors import RunCancelled
+from mitoem.geometry import Index, VoxelSize
+
+NEAR_NM: Final = 100.0
+"""Instances whose surfaces come this near are counted as neighbours."""
+
+_SAMPLE: Final = 48
+"""Points of each surface that give the first, too large, distance."""
+
+_DIRECT: Final = 20_000
+"""Pairs of points up to which all distances are cheaper than a tree."""
+
+_BITS: Final = 21
+"""A place takes so many bits along each axis, in half voxels from one before the volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Voxel faces between instances and what is around them, grouped by instance.
+
+    ``ids`` (n,), ``counts`` (n,): an id may come several times; ``places``: the centres of the
+    faces of each in turn, packed by ``pack``.
+    """
+
+    ids: NDArray[np.uint32]
+    counts: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Faces:
+        """No faces."""
+        return cls(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
+
+    @classmethod
+    def of(cls, ids: NDArray[np.uint32], places: Sequence[NDArray[np.int64]]) -> Faces:
+        """The packed places of the faces of each id."""
+        return cls(ids, np.array([p.size for p in places]), np.concatenate(places))
+
+    @classmethod
+    def total(cls, several: Sequence[Faces]) -> Faces:
+        """All faces of several blocks."""
+        return cls(
+            np.concatenate([f.ids for f in several]),
+            np.concatenate([f.counts for f in several]),
+            np.concatenate([f.places for f in several]),
+        )
+
+    def by_row(self, ids: NDArray[np.uint32]) -> list[NDArray[np.int64]]:
+        """The packed places of each of the rising ``ids``."""
+        row = np.repeat(np.searchsorted(ids, self.ids), self.counts)
+        order = np.argsort(row, kind="stable")
+        return np.split(self.places[order], np.searchsorted(row[order], np.arange(1, ids.size)))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Per instance: distance to the nearest other in µm (NaN when alone), and how many are near."""
+
+    nearest_um: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+
+def face_centres(
+    mask: NDArray[np.bool_], core: NDArray[np.bool_] | None, start: Index
+) -> NDArray[np.int64]:
+    """Packed centres of the faces of a mask that starts at voxel ``start``.
+
+    ``core``: voxels whose faces count, None for all.
+    """
+    padded = np.pad(mask, 1)
+    counted = padded if core is None else np.pad(mask & core, 1)
+    found = []
+    for axis in range(3):
+        below = tuple(slice(None, -1) if k == axis else slice(None) for k in range(3))
+        above = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
+        faces = (padded[below] != padded[above]) & (counted[below] | counted[above])
+        # Half voxels from one voxel before the volume, as the padding starts one before the mask.
+        z, y, x = (
+            2 * (p + s) + (k == axis)
+            for k, (p, s) in enumerate(zip(np.nonzero(faces), start, strict=True))
+        )
+        found.append((z << 2 * _BITS) | (y << _BITS) | x)
+    return np.concatenate(found)
+
+
+def neighbours(
+    surfaces: Sequence[NDArray[np.int64]],
+    *,
+    voxel_size: VoxelSize,
+    progress: Callable[[float, str], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Neighbours:
+    """Distances among instances, given the packed face centres of each. Raises RunCancelled."""
+    search = _Search(surfaces, voxel_size)
+    rows = len(surfaces)
+    for row in range(rows):
+        if cancelled is not None and cancelled():
+            raise RunCancelled(f"neighbours stopped at instance {row + 1} of {rows}")
+        search.around(row)
+        if progress is not None:
+            progress((row + 1) / rows, f"neighbours of instance {row + 1} of {rows}")
+    nearest = np.where(np.isfinite(search.nearest), search.nearest * 1e-3, np.nan)
+    return Neighbours(nearest, search.count)
+
+
+class _Search:
+    """The surfaces, and what is known of their distances so far, in nm."""
+
+    def __init__(self, packed: Sequence[NDArray[np.int64]], voxel_size: VoxelSize) -> None:
+        half = np.array(voxel_size, np.float32) / 2
+
+        @lru_cache(maxsize=1024)
+        def points(row: int) -> NDArray[np.float32]:
+            low = (1 << _BITS) - 1
+            place = packed[row]
+            columns = (place >> 2 * _BITS, (place >> _BITS) & low, place & low)
+            return np.multiply(np.stack(columns, axis=1), half, dtype=np.float32)
+
+        self.points = points
+        ends = [(points(k).min(axis=0), points(k).max(axis=0)) for k in range(len(packed))]
+        self.low = np.array([a for a, _ in ends], np.float64).reshape(-1, 3)
+        self.high = np.array([b for _, b in ends], np.float64).reshape(-1, 3)
+        self.nearest = np.full(len(packed), np.inf)
+        self.count = np.zeros(len(packed), np.int64)
+
+    def around(self, row: int) -> None:
+        """Find the nearest of one instance, and count those near it of a larger row."""
+        apart = np.maximum(self.low - self.high[row], self.low[row] - self.high)
+        gaps = np.linalg.norm(np.maximum(apart, 0), axis=1)
+        gaps[row] = np.inf
+        for other in np.argsort(gaps, kind="stable").tolist():
+            if gaps[other] > max(self.nearest[row], NEAR_NM) or other == row:
+                break
+            near = other > row and gaps[other] <= NEAR_NM
+            if not near and gaps[other] >= self.nearest[row]:
+                continue
+            distance = self._distance(row, other)
+            if near and distance <= NEAR_NM:
+                self.count[[row, other]] += 1
+            for one in (row, other):
+                self.nearest[one] = min(self.nearest[one], distance)
+
+    def _distance(self, row: int, other: int) -> float:
+        """Distance of two surfaces; infinite when it is too large to matter to ``row``."""
+        a, b = self.points(row), self.points(other)
+        bound = max(self.nearest[row], NEAR_NM)
+        if not np.isfinite(bound):
+            bound = float(cdist(a[:: len(a) // _SAMPLE + 1], b[:: len(b) // _SAMPLE + 1]).min())
+        # A little more than the bound: rounding must not lose what lies exactly on it.
+        bound = bound * 1.001 + 0.1
+        a = a[_reached(a, self.low[other], self.high[other], bound)]
+        b = b[_reached(b, self.low[row], self.high[row], bound)]
+        if not len(a) or not len(b):
+            return np.inf
+        if len(a) * len(b) <= _DIRECT:
+            return float(cdist(a, b).min())
+        found, _ = cKDTree(b, balanced_tree=False).query(a, distance_upper_bound=bound)
+        return float(np.min(found))
+
+
+def _reached(
+    points: NDArray[np.float32],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    bound: float,
+) -> NDArray[np.bool_]:
+    """Which points lie within ``bound`` of a box."""
+    apart = np.maximum(np.maximum(low - points, points - high), 0)
+    within: NDArray[np.bool_] = (apart * apart).sum(axis=1) <= bound * bound
+    return within
