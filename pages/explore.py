@@ -1,3 +1,16 @@
+"""Explore: the slices and surfaces of a volume, linked."""
+
 import streamlit as st
 
-st.title("explore")
+from mitoem.ui import address, instances
+from mitoem.ui.viewer import viewer
+
+at = address.here()
+base = (st.get_option("server.baseUrlPath") or "").strip("/")
+state = viewer(at.info, at.view, base=f"/{base}" if base else "", key="viewer")
+if state is not None:
+    seen = state.view(at.view)
+    address.keep(seen, at.info)
+    if seen.sel != at.view.sel:
+        st.rerun()
+instances.card(at)

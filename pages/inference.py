@@ -1,3 +1,31 @@
+"""Inference: choose a crop, run the bundled model, judge the result."""
+
 import streamlit as st
 
-st.title("inference")
+from mitoem.ui import address, cache, crop, panels, prediction
+
+at = address.here()
+left, right = st.columns([2, 5], gap="large")
+with left:
+    st.subheader("1  Crop")
+    box = None
+    with panels.edge():
+        box = crop.choose(at)
+        crop.check_size(box)
+        st.markdown(crop.facts(box, at.info))
+        prediction.start(at, box)
+    st.subheader("2  Model")
+    with st.expander(cache.model()["name"]):
+        prediction.model_card()
+    prediction.earlier()
+with right:
+    run_id = address.word("run", "")
+    if run_id:
+        with panels.edge():
+            prediction.show(run_id)
+    else:
+        panels.empty(
+            "No run yet",
+            "Choose a crop and press Run. The result appears here, beside the truth where there "
+            "is one; the address of this page then leads back to it.",
+        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mitoem.errors import RequestInvalid, RunCancelled
-from mitoem.jobs import measuring, predicting
+from mitoem.jobs import measuring, predicting, saving, scoring
 from mitoem.jobs.job import Job
 
 
@@ -47,4 +47,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "measure": Kind(measuring.check, measuring.run),
     "predict": Kind(predicting.check, predicting.run),
     "decode": Kind(predicting.check_decode, predicting.run_decode),
+    "save": Kind(saving.check, saving.run),
+    "evaluate": Kind(scoring.check, scoring.run),
 }

@@ -184,8 +184,9 @@ def _score(
 
 
 def warm() -> None:
-    """Load and compile the bundled model for the commonest tile, so that a first run need not."""
-    from mitoem import inference
+    """Import, load and compile what a first run would wait for."""
+    from mitoem import front, inference, morphometry, scores
 
+    del front, morphometry, scores
     model = inference.load()
     model.run(np.zeros(COMMON_TILE, np.float32))

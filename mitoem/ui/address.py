@@ -22,7 +22,7 @@ from mitoem.volume import Volume
 OWN = {
     "instances": ("measure", "logx", "logy", "bins", "cut"),
     "compare": ("a", "b", "measure"),
-    "inference": ("run",),
+    "inference": ("run", "save"),
     "evaluate": ("prediction",),
 }
 """Words that a page has of its own, beside those of the view."""

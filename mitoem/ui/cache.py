@@ -5,11 +5,16 @@ No array and no frame is ever an argument: only names and versions are.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from mitoem import catalog, tables
 from mitoem.catalog import Catalog
+from mitoem.inference.model import BUNDLED
 from mitoem.volume import Volume
 
 
@@ -40,6 +45,11 @@ def table(of: Volume, labels: str) -> pd.DataFrame:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _table(directory: str, labels: str, version: str) -> pd.DataFrame:
-    from pathlib import Path
-
     return tables.read(Path(directory), labels, version=version)
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def model() -> dict[str, Any]:
+    """What the bundled model says of itself."""
+    facts: dict[str, Any] = json.loads(BUNDLED.with_suffix(".json").read_text("utf-8"))
+    return facts

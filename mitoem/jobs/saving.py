@@ -1,0 +1,64 @@
+"""The run that keeps a prediction: request ``of`` (a finished run) and ``name`` (of the labels).
+
+The labels land beside the volume's image and are measured, so every page can show them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mitoem.errors import RequestInvalid
+from mitoem.geometry import Box
+from mitoem.jobs.job import Job, fields, name
+
+
+def check(request: Mapping[str, Any]) -> None:
+    """Raise RequestInvalid, or NameInvalid, for a request that cannot be run."""
+    fields(request, needed={"of", "name"}, allowed=set())
+    name(request, "of")
+    if name(request, "name") in ("image", "truth"):
+        raise RequestInvalid(f"labels name {request['name']!r} is taken: choose another")
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Put the labels beside the image, then measure them."""
+    from mitoem import front
+
+    source = job.directory.parent / job.request["of"]
+    asked = predicted(source)
+    known = json.loads((source / "result.json").read_text(encoding="utf-8"))
+    data = asked.get("data") or job.root
+    volume = front.add_labels(
+        asked["volume"],
+        job.request["name"],
+        np.load(source / "labels.npy"),
+        offset=Box.parse(asked["box"]).start,
+        provenance=(
+            f"predicted by {known['model']} (sha256 {known['model_sha256'][:12]}) on box "
+            f"{asked['box']}, decode {json.dumps(known['decode'])}"
+        ),
+        data=data,
+        progress=lambda fraction, message: job.report(0.6 * fraction, message),
+    )
+    frame = front.measure(
+        volume,
+        job.request["name"],
+        data=data,
+        progress=lambda fraction, message: job.report(0.6 + 0.4 * fraction, message),
+        cancelled=job.cancelled,
+    )
+    return {"volume": asked["volume"], "labels": job.request["name"], "instances": len(frame)}
+
+
+def predicted(source: Path) -> dict[str, Any]:
+    """The request of the predict run behind a run, itself a predict or a decode run."""
+    asked = json.loads((source / "request.json").read_text(encoding="utf-8"))
+    if asked["kind"] == "decode":
+        return predicted(source.parent / asked["request"]["of"])
+    request: dict[str, Any] = asked["request"]
+    return request

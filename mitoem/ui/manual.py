@@ -1,0 +1,111 @@
+"""What the Help page says: keys, columns, metrics, filter language, versions, serving."""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+
+import pandas as pd
+
+from mitoem.morphometry import COLUMNS
+from mitoem.scores import METRICS
+from mitoem.version import VERSION
+
+_ACTION = re.compile(
+    r'label: "(?P<label>[^"]+)", keys: \[(?P<keys>[^\]]*)\](?:, show: "(?P<show>[^"]+)")?'
+)
+_MOUSE = re.compile(r'^  \["(?P<what>[^"]+)", "(?P<text>[^"]+)"\],$', re.MULTILINE)
+
+LIBRARIES = (
+    ("streamlit", "Apache-2.0"),
+    ("tensorstore", "Apache-2.0"),
+    ("zarr", "MIT"),
+    ("openvino", "Apache-2.0"),
+    ("numpy", "BSD-3-Clause"),
+    ("scipy", "BSD-3-Clause"),
+    ("scikit-image", "BSD-3-Clause"),
+    ("pandas", "BSD-3-Clause"),
+    ("pyarrow", "Apache-2.0"),
+    ("plotly", "MIT"),
+    ("connected-components-3d", "LGPL-3.0"),
+    ("fastremap", "LGPL-3.0"),
+    ("nibabel", "MIT"),
+    ("h5py", "BSD-3-Clause"),
+    ("tifffile", "BSD-3-Clause"),
+    ("trimesh", "MIT"),
+    ("dask", "BSD-3-Clause"),
+)
+"""Run-time libraries that the numbers and pictures come from, with their licences."""
+
+FILTERS = """
+- Columns of the table: `volume_um3`, `sphericity`, `touches_border`, `split` …
+- Numbers and words in quotes: `0.05`, `"train"`; `true` and `false`
+- `<` `<=` `>` `>=` `==` `!=`, chained as in `0.01 < volume_um3 < 0.1`
+- `in` and `not in` with a list: `instance_id in [3, 17]`
+- `and`, `or`, `not`, parentheses
+
+`volume_um3 > 0.05 and not touches_border and split == "train"`
+
+The same text works in the filter box, in the address (`f=`), in the routes (`?filter=`) and on
+the command line (`--filter`). A blank value compares false.
+"""
+
+SERVING = """python -m mitoem demo                     # the two synthetic volumes, once
+streamlit run app.py                      # this computer alone: http://127.0.0.1:8501
+streamlit run app.py --server.address 0.0.0.0 --server.port 80        # everyone who can reach it
+streamlit run app.py --server.baseUrlPath mitoem                      # below a path of a proxy
+MITOEM_DATA=/big/disk:/shared/readonly streamlit run app.py           # other data roots
+"""
+
+VARIABLES = (
+    ("MITOEM_DATA", "data roots, the first writable", "data/"),
+    ("MITOEM_CACHE_BYTES", "decoded chunks kept in memory", "256 MB"),
+    ("MITOEM_THREADS", "threads of the network", "all processors"),
+    ("MITOEM_WORKER_IDLE", "seconds until an idle worker ends", "600"),
+)
+
+LABEL_PROBLEM = (
+    "Found a label that is wrong? Select the instance in Explore, press **Copy link**, and send "
+    "the link with a sentence to the people who keep the labels; for MitoEM they are named at "
+    "[mitoem.grand-challenge.org](https://mitoem.grand-challenge.org/)."
+)
+
+
+@cache
+def keys() -> pd.DataFrame:
+    """Every key of the viewer, read from the table that the viewer itself is made from."""
+    text = (files("mitoem.ui.viewer") / "actions.js").read_text(encoding="utf-8")
+    rows = []
+    for found in _ACTION.finditer(text):
+        first = re.findall(r'"([^"]+)"', found["keys"])
+        if first:
+            rows.append((f"`{found['show'] or first[0]}`", found["label"]))
+    rows += [(found["what"], found["text"]) for found in _MOUSE.finditer(text)]
+    return pd.DataFrame(rows, columns=["Key or mouse", "What it does"])
+
+
+def columns() -> pd.DataFrame:
+    """The data dictionary."""
+    rows = [(f"`{c.name}`", c.unit or "–", c.definition, c.source) for c in COLUMNS]
+    return pd.DataFrame(rows, columns=["Column", "Unit", "Definition", "Source"])
+
+
+def metrics() -> pd.DataFrame:
+    """Every metric by its full name."""
+    rows = [(one.name, one.definition, one.better) for one in METRICS.values()]
+    return pd.DataFrame(rows, columns=["Metric", "Definition", "Better"])
+
+
+def versions() -> pd.DataFrame:
+    """What is installed here."""
+    rows = [("MitoEM explorer", VERSION, "MIT"), ("Python", sys.version.split()[0], "PSF-2.0")]
+    rows += [(name, version(name), licence) for name, licence in LIBRARIES]
+    return pd.DataFrame(rows, columns=["Program", "Version", "Licence"])
+
+
+def variables() -> pd.DataFrame:
+    """The environment variables."""
+    return pd.DataFrame(VARIABLES, columns=["Variable", "What it sets", "Without it"])

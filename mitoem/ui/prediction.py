@@ -1,0 +1,106 @@
+"""The two sides of the Inference page: what to run, and what came of it."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from mitoem import jobs
+from mitoem.geometry import Box
+from mitoem.manifest import VolumeInfo
+from mitoem.ui import address, cache, panels, results, runs
+from mitoem.ui.address import Here
+
+_EARLIER = 12
+
+
+def start(at: Here, box: Box) -> None:
+    """The button that queues a run; the worker is started, and warmed, before it is pressed."""
+    jobs.ensure_worker(runs.root())
+    st.button(
+        "Run",
+        key="run_button",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_submit,
+        args=(at.info.name, box, truth(at.info, box)),
+    )
+
+
+def _submit(volume: str, box: Box, labels: str | None) -> None:
+    request = {
+        "volume": volume,
+        "box": str(box),
+        "data": os.pathsep.join(cache.roots().roots),
+    }
+    if labels:
+        request["truth"] = labels
+    address.change(run=runs.start("predict", request), save=None)
+
+
+def truth(info: VolumeInfo, box: Box) -> str | None:
+    """The label set to score against: the first truth that somebody labelled inside the box."""
+    for one in info.labels:
+        if one.kind == "truth" and any(box.intersect(part) for part in one.coverage):
+            return one.name
+    return None
+
+
+def model_card() -> None:
+    """What the bundled model is."""
+    results.model(cache.model())
+
+
+def earlier() -> None:
+    """Runs of this server, newest first, to come back to."""
+    found = [one for one in jobs.runs(runs.root()) if one.kind in ("predict", "decode")]
+    if not found:
+        return
+    with st.expander(f"Earlier runs ({len(found)})"):
+        for one in found[:_EARLIER]:
+            request = runs.asked(one)
+            st.button(
+                f"{one.id[:6]} · {request['volume']} · {request['box']} · {one.state}",
+                key=f"earlier_{one.id}",
+                type="tertiary",
+                on_click=lambda run_id: address.change(run=run_id, save=None),
+                args=(one.id,),
+            )
+
+
+def show(run_id: str) -> None:
+    """One run: waiting, ended without a result, or its result."""
+    state = jobs.status(runs.root(), run_id)
+    request = runs.asked(state)
+    st.subheader(f"3  Run {run_id[:6]} · {request['volume']} · {request['box']}")
+    if not state.finished:
+        runs.waiting(run_id)
+    elif runs.ended(state):
+        _result(state, cache.volume(request["volume"]).info)
+
+
+def _result(state: jobs.RunState, info: VolumeInfo) -> None:
+    seconds = sum(state.result["seconds"].values())
+    st.caption(
+        f"{state.result['instances']} instances in {seconds:.1f} s · "
+        f"{state.result['foreground']:.1%} of the voxels · {state.result['model']} in "
+        f"{state.result['precision']}"
+    )
+    runs.picture(state)
+    results.thresholds(state)
+    results.scores(state, info)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        results.table(state)
+        results.downloads(state, info)
+    with right:
+        saving = address.word("save", "")
+        if saving:
+            with panels.edge():
+                results.saved(saving)
+        else:
+            results.save(state, info)
+        with st.expander("Copy as Python and command line"):
+            results.code(state)

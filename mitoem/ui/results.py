@@ -1,0 +1,202 @@
+"""What a finished prediction offers: banner, scores, thresholds, saving, downloads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mitoem import export, tables
+from mitoem.geometry import Box
+from mitoem.jobs import RunState
+from mitoem.labels import border_ids
+from mitoem.manifest import VolumeInfo
+from mitoem.scores import METRICS
+from mitoem.ui import address, menu, panels, runs
+
+SHOWN = (
+    ("accuracy", "0.5", "f1", "F1 at IoU 0.5"),
+    ("accuracy", "0.75", "f1", "F1 at IoU 0.75"),
+    ("ap", "", "AP75", "AP-75"),
+    ("", "", "foreground_iou", "Foreground IoU"),
+    ("", "", "vi_split", "VI split"),
+    ("", "", "vi_merge", "VI merge"),
+)
+
+FORMATS = (".npz", ".tif", ".nii.gz", ".h5")
+
+
+def scores(state: RunState, info: VolumeInfo) -> None:
+    """The scores, under the banner that they must not be read without."""
+    found = runs.scores(state.id)
+    if found is None:
+        panels.banner("No truth here: nothing to score against.")
+        return
+    panels.banner(_banner(state, info), tone="warning" if info.synthetic else "info")
+    columns = st.columns(len(SHOWN))
+    for column, (group, threshold, name, title) in zip(columns, SHOWN, strict=True):
+        values = found[group] if group else found
+        value = (values[threshold] if threshold else values)[name]
+        column.metric(title, "–" if value < 0 else f"{value:.3f}", help=METRICS[name].definition)
+    counts = found["error_counts"]
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in counts)
+    st.caption(
+        f"{found['counts']['truth_instances']} true and "
+        f"{found['counts']['predicted_instances']} predicted instances: {told}. "
+        f"Instances that a face of the crop cuts are scored as they are: {_cut(state.id)} of the "
+        "predicted ones are cut. Not comparable with published scores on whole volumes."
+    )
+
+
+def _banner(state: RunState, info: VolumeInfo) -> str:
+    if info.synthetic:
+        return (
+            "Synthetic phantom: the model was trained on phantoms of this kind, so these scores "
+            "are optimistic and say nothing about real tissue."
+        )
+    box = Box.parse(runs.asked(state)["box"])
+    train = [s for s in info.splits if s.name == "train"]
+    if any(s.start < box.stop[0] and s.stop > box.start[0] for s in train):
+        return "Training slices: scores here are optimistic for any model that was trained on them."
+    part = state.result.get("scored_box")
+    return f"Scored on the labelled part {part}; one crop is a small sample."
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _cut(run_id: str) -> int:
+    return len(border_ids(runs.labels(run_id)))
+
+
+def thresholds(state: RunState) -> None:
+    """Sliders that separate the instances anew; the network does not run again."""
+    now = state.result["decode"]
+    columns = st.columns(3)
+    told = {
+        "mask": ("Foreground from", "Probability from which a voxel is mitochondrion"),
+        "seed": ("Seeds from", "Probability from which a voxel may start an instance"),
+        "contour": ("Contour below", "Seeds lie where the contour's probability is below this"),
+    }
+    chosen = {
+        name: column.slider(
+            title, 0.05, 0.95, float(now[name]), 0.05, key=f"decode_{name}_{state.id}", help=tip
+        )
+        for column, (name, (title, tip)) in zip(columns, told.items(), strict=True)
+    }
+    chosen["seed"] = max(chosen["seed"], chosen["mask"])
+    if any(abs(chosen[name] - now[name]) > 1e-9 for name in chosen):
+        request = {"of": runs.network(state), "decode": {**now, **chosen}}
+        address.change(run=runs.start("decode", request))
+        st.rerun()
+
+
+def table(state: RunState) -> None:
+    """The instances that were found."""
+    shown = ["instance_id", "volume_um3", "surface_area_um2", "sphericity", "touches_border"]
+    st.dataframe(
+        runs.table(state.id)[shown],
+        hide_index=True,
+        height=260,
+        column_config={
+            "instance_id": st.column_config.NumberColumn("id"),
+            "volume_um3": st.column_config.NumberColumn("volume (µm³)", format="%.4f"),
+            "surface_area_um2": st.column_config.NumberColumn("surface (µm²)", format="%.3f"),
+            "sphericity": st.column_config.NumberColumn("sphericity", format="%.3f"),
+            "touches_border": st.column_config.CheckboxColumn("cut"),
+        },
+    )
+
+
+def downloads(state: RunState, info: VolumeInfo) -> None:
+    """The table and the labels, written when they are asked for."""
+    stem = f"{info.name}_{state.id}{'_synthetic' if info.synthetic else ''}"
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Table CSV",
+            lambda: tables.to_csv(runs.table(state.id)),
+            file_name=f"{stem}_instances.csv",
+            mime="text/csv",
+            on_click="ignore",
+        )
+        for suffix in FORMATS:
+            st.download_button(
+                f"Labels {suffix}",
+                _writer(state.id, suffix, info),
+                file_name=f"{stem}_labels{suffix}",
+                mime="application/octet-stream",
+                on_click="ignore",
+            )
+
+
+def _writer(run_id: str, suffix: str, info: VolumeInfo) -> Callable[[], bytes]:
+    def write() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"labels{suffix}"
+            return export.write_array(
+                path, runs.labels(run_id), voxel_size=info.voxel_size
+            ).read_bytes()
+
+    return write
+
+
+def save(state: RunState, info: VolumeInfo) -> None:
+    """Keep the labels beside the volume, browsable on every page."""
+    with st.form(f"save_{state.id}", border=False):
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        name = left.text_input("Save as labels", value=_free_name(info))
+        if right.form_submit_button("Save", width="stretch"):
+            address.change(save=runs.start("save", {"of": state.id, "name": name.strip()}))
+            st.rerun()
+
+
+def saved(run_id: str) -> None:
+    """How saving goes, and the way to look at what was saved."""
+    from mitoem import jobs
+
+    state = jobs.status(runs.root(), run_id)
+    if not state.finished:
+        runs.waiting(run_id)
+    elif runs.ended(state):
+        volume, labels = state.result["volume"], state.result["labels"]
+        st.success(f"Saved as labels “{labels}” of {volume}, {state.result['instances']} instances")
+        if st.button("Show in Explore", key=f"show_{run_id}"):
+            address.change(volume=volume, labels=labels, sel=None, save=None)
+            st.switch_page(menu.page("explore"))
+
+
+def _free_name(info: VolumeInfo) -> str:
+    taken = {one.name for one in info.labels}
+    return next(n for n in (f"prediction-{i}" for i in range(1, 10_000)) if n not in taken)
+
+
+def code(state: RunState) -> None:
+    """The same prediction by command line and from Python."""
+    request: Any = runs.asked(state)
+    volume, box = request["volume"], request["box"]
+    decode = ", ".join(f"{k}={v:g}" for k, v in state.result["decode"].items())
+    st.code(f"python -m mitoem predict {volume} --box {box} --out labels.h5", language="bash")
+    st.code(
+        "import mitoem\n"
+        "from mitoem.geometry import Box\n"
+        "from mitoem.inference import DecodeParameters\n\n"
+        f"found = mitoem.predict(\n    {volume!r}, Box.parse({box!r}),\n"
+        f"    decode=DecodeParameters({decode}),\n)\n"
+        "found.labels  # uint32 (z, y, x)",
+        language="python",
+    )
+
+
+def model(facts: dict[str, Any]) -> None:
+    """The card of the model: what it is, what it was trained on, what it scored."""
+    grid = facts["input"]["voxel_size_nm"]
+    rows = {
+        "Network": facts["network"]["family"],
+        "Parameters": f"{facts['network']['parameters']:,}",
+        "Works at": " × ".join(f"{v:g}" for v in grid) + " nm; other images are resampled",
+        "SHA-256": facts["sha256"],
+    }
+    rows |= {k.capitalize(): str(facts[k]) for k in ("status", "data", "scores") if k in facts}
+    st.table(pd.Series(rows, name="").to_frame())

@@ -1,0 +1,141 @@
+"""A prediction on the page: queue, progress, result. Everything is read back from the run's
+directory, so a reload, a second tab or a restarted server finds it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mitoem import jobs
+from mitoem.errors import RunFailed
+from mitoem.geometry import Box
+from mitoem.jobs import RunState
+from mitoem.ui import address, cache, stack
+from mitoem.volume import Volume
+
+POLL_SECONDS = 0.3
+
+
+def root() -> Path:
+    """The data root whose worker does the runs."""
+    return cache.roots().writable
+
+
+def start(kind: str, request: Mapping[str, Any]) -> str:
+    """Queue a run; returns its id."""
+    return jobs.submit(root(), kind, {**request})
+
+
+def asked(state: RunState) -> Mapping[str, Any]:
+    """The prediction that a run is, or that a decode run started from."""
+    while state.kind == "decode":
+        state = jobs.status(root(), state.request["of"])
+    return state.request
+
+
+def network(state: RunState) -> str:
+    """Id of the run whose probabilities a run was decoded from."""
+    return str(state.request["of"]) if state.kind == "decode" else state.id
+
+
+def waiting(run_id: str) -> None:
+    """Place in the queue, progress and cancel, refreshed by itself until the run is finished."""
+    _watch(run_id)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch(run_id: str) -> None:
+    state = jobs.status(root(), run_id)
+    if state.finished:
+        st.rerun()
+    if state.state == "queued":
+        jobs.ensure_worker(root())
+        ahead = state.place or 0
+        before = "next in the queue" if not ahead else f"{ahead} run{'s' * (ahead > 1)} before it"
+        st.progress(0.0, text=f"Waiting · {before}")
+    else:
+        st.progress(state.progress, text=f"{state.progress:.0%} · {state.message}")
+    st.button("Cancel", key=f"cancel_{run_id}", on_click=jobs.cancel, args=(root(), run_id))
+    if state.state == "running" and state.kind == "predict":
+        picture = _so_far(run_id)
+        if picture is not None:
+            st.image(picture, caption="middle section so far: probability of mitochondrion")
+
+
+def _so_far(run_id: str) -> np.ndarray[Any, Any] | None:
+    """The middle section of the mask as far as it is done, or None before there is one."""
+    path = jobs.directory(root(), run_id) / "mask.npy"
+    if not path.is_file() or path.stat().st_size < 256:
+        return None
+    mask = np.load(path, mmap_mode="r")
+    thin = -(-max(mask.shape[1:]) // stack.MAX_EDGE)
+    section: np.ndarray[Any, Any] = np.asarray(mask[mask.shape[0] // 2, ::thin, ::thin])
+    return section
+
+
+def ended(state: RunState) -> bool:
+    """Say how a run ended that made nothing; True when it made a result."""
+    if state.state == "done":
+        return True
+    if state.state == "failed":
+        raise RunFailed(state.error)
+    text = "You stopped this run." if state.state == "cancelled" else state.error
+    with st.container(border=True):
+        st.markdown(f"**{state.state.capitalize()}**")
+        st.caption(text)
+        if st.button("Run it again", key=f"again_{state.id}"):
+            address.change(run=jobs.resubmit(root(), state.id))
+            st.rerun()
+    return False
+
+
+def table(run_id: str) -> pd.DataFrame:
+    """The instances that a finished run found."""
+    return pd.read_parquet(jobs.directory(root(), run_id) / "table.parquet")
+
+
+def scores(run_id: str) -> dict[str, Any] | None:
+    """The scores of a finished run, or None where there was no truth."""
+    path = jobs.directory(root(), run_id) / "scores.json"
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def labels(run_id: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    """The labels that a finished run found."""
+    found: np.ndarray[Any, np.dtype[np.uint32]] = np.load(
+        jobs.directory(root(), run_id) / "labels.npy"
+    )
+    return found
+
+
+def picture(state: RunState) -> None:
+    """The result beside the truth, as a stack to scrub through."""
+    stack.show(_sheets(state.id), key="result_stack")
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _sheets(run_id: str) -> dict[str, Any]:
+    state = jobs.status(root(), run_id)
+    request = asked(state)
+    volume: Volume = cache.volume(request["volume"])
+    box = Box.parse(request["box"])
+    layers: list[tuple[str, Any]] = [("Prediction", labels(run_id))]
+    if request.get("truth"):
+        layers.append(("Truth", volume.read(box, layer=request["truth"])))
+    return stack.sheets(
+        volume.read(box),
+        layers,
+        start=box.start[0],
+        voxel_size=volume.info.voxel_size,
+        key=run_id,
+    )
