@@ -35,12 +35,15 @@ class Patch:
     weight: Tensor
 
 
-def draw(source: Source, rng: Generator) -> Patch:
-    """One random patch of a source; the same generator state gives the same patch."""
+def draw(source: Source, rng: Generator, *, dark: float = 0.0) -> Patch:
+    """One random patch of a source; the same generator state gives the same patch.
+
+    ``dark`` is the share of patches centred on dark matter, of those not on a mitochondrion.
+    """
     sections, thick = _sections(source, rng)
     scale = float(np.exp(rng.uniform(*np.log(SCALE))))
     ratio = PIXEL_NM * scale / source.pixel_nm
-    centre = _centre(source, sections, rng, ratio)
+    centre = _centre(source, sections, rng, ratio=ratio, dark=dark)
     image, ids = _cut(source, sections, thick, centre, ratio)
     grey = torch.from_numpy(image)
     if ratio > 1.2:
@@ -102,13 +105,16 @@ def _sections(source: Source, rng: Generator) -> tuple[NDArray[np.int64], int]:
 
 
 def _centre(
-    source: Source, sections: NDArray[np.int64], rng: Generator, ratio: float
+    source: Source, sections: NDArray[np.int64], rng: Generator, *, ratio: float, dark: float
 ) -> tuple[int, int]:
-    """Half of the patches are centred on a mitochondrion, the others anywhere."""
+    """Half of the patches are centred on a mitochondrion, the others on dark matter or anywhere."""
     _, ny, nx = source.image.shape
     half = min(PATCH[1] * ratio / 2, ny / 2 - 1, nx / 2 - 1)
-    if rng.random() < 0.5:
-        near = source.seeds[np.isin(source.seeds[:, 0], sections)]
+    seeds = source.seeds if rng.random() < 0.5 else None
+    if seeds is None and dark > 0 and rng.random() < dark:
+        seeds = source.dark
+    if seeds is not None:
+        near = seeds[np.isin(seeds[:, 0], sections)]
         if len(near):
             _, y, x = near[int(rng.integers(len(near)))]
             wobble = rng.uniform(-half / 2, half / 2, 2)

@@ -48,6 +48,8 @@ class Settings:
     average: float = 0.995
     phantoms_from: int = 0
     phantom_share: float = 0.25
+    dark_from: int = 0
+    dark_share: float = 0.5
     leave_out: str = ""
 
 
@@ -76,8 +78,9 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         used = sources_at(step, self.real, self.made, self.settings)
         shares = np.array([s.share for s in used])
         rng = np.random.default_rng((self.settings.seed, step))
+        dark = self.settings.dark_share if step >= self.settings.dark_from else 0.0
         patches = [
-            draw(used[int(rng.choice(len(used), p=shares))], rng)
+            draw(used[int(rng.choice(len(used), p=shares))], rng, dark=dark)
             for _ in range(self.settings.batch)
         ]
         grey = torch.stack([p.grey for p in patches])[:, None]

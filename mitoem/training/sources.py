@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-FOREGROUND_SEEDS = 20_000
-"""Foreground voxels remembered per source, to centre half of the patches on."""
+SEEDS = 20_000
+"""Voxels remembered per source: of mitochondria, to centre half of the patches on, and of dark
+matter that is none (myelin, lysosomes, dark cytoplasm), the hardest negatives."""
+
+DARK_PERCENTILE = 6.0
+"""Blocks of 4 × 4 pixels whose mean is below this percentile are dark matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Source:
     share: float
     percentiles: tuple[float, float]
     seeds: NDArray[np.int32]
+    dark: NDArray[np.int32]
     linked: bool = True
 
 
@@ -87,11 +92,35 @@ def build(
         labelled = np.ones(len(image), bool)
     known = labels * labelled[:, None, None].astype(labels.dtype)
     places = np.argwhere(known > 0).astype(np.int32)
-    picked = np.random.default_rng(0).integers(0, len(places), FOREGROUND_SEEDS)
     low, high = np.percentile(image[:: max(1, len(image) // 16)], (1, 99))
     return Source(
-        name, image, labels, *voxel_nm, labelled, share, (float(low), float(high)), places[picked]
+        name,
+        image,
+        labels,
+        *voxel_nm,
+        labelled,
+        share,
+        (float(low), float(high)),
+        _some(places),
+        _some(_dark_places(image, labels, labelled)),
     )
+
+
+def _some(places: NDArray[np.int32]) -> NDArray[np.int32]:
+    return places[np.random.default_rng(0).integers(0, len(places), SEEDS)]
+
+
+def _dark_places(
+    image: NDArray[np.uint8], labels: NDArray[np.uint16], labelled: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Centres of dark blocks outside the labels, in voxels."""
+    z, y, x = image.shape
+    ny, nx = y // 4, x // 4
+    blocks = (slice(None), slice(ny * 4), slice(nx * 4))
+    mean = image[blocks].reshape(z, ny, 4, nx, 4).mean((2, 4), dtype=np.float32)
+    free = labels[blocks].reshape(z, ny, 4, nx, 4).max((2, 4)) == 0
+    dark = (mean < np.percentile(mean, DARK_PERCENTILE)) & free & labelled[:, None, None]
+    return (np.argwhere(dark) * (1, 4, 4) + (0, 2, 2)).astype(np.int32)
 
 
 def without(sources: list[Source], name: str) -> list[Source]:
