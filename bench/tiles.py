@@ -27,7 +27,11 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 EDGE = 512
-COLD = {"MITOEM_CACHE_BYTES": "0", "MITOEM_TILE_CACHE_BYTES": "0"}
+COLD = {
+    "MITOEM_CACHE_BYTES": "0",
+    "MITOEM_TILE_CACHE_BYTES": "0",
+    "MITOEM_MESH_CACHE_BYTES": "0",
+}
 
 
 @contextmanager
@@ -162,6 +166,33 @@ def together(port: int, volume: str, shape: list[int], *, clients: int = 8) -> d
     return summary(times) | {"clients": clients, "tiles_per_s": round(rate, 1)}
 
 
+def meshes(port: int, volume: str, labels: str, shape: list[int]) -> dict[str, object]:
+    """The first mesh, every one, the overview, and single tiles while meshes are being made."""
+    client, other = Client(port), Client(port)
+    base = f"/api/v1/volumes/{volume}"
+    rows = json.loads(client.get(f"{base}/labels/{labels}/instances.json"))
+    paths = [f"{base}/labels/{labels}/meshes/{row['instance_id']}.glb" for row in rows][:200]
+    first = milliseconds(lambda: client.get(paths[0]))
+    alone = [milliseconds(lambda path=path: client.get(path)) for path in paths[1:]]
+    overview = milliseconds(lambda: client.get(f"{base}/labels/{labels}/meshes/overview.glb"))
+    tiles = iter(places(shape, "z", 10_000, seed=11))
+    beside = []
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(lambda: [other.get(path) for path in paths * 3])
+        while not work.done():
+            index, row, column = next(tiles)
+            path = f"{base}/tiles/image/z/0/{index}/{row}/{column}"
+            beside.append(milliseconds(lambda path=path: client.get(path)))
+        work.result()
+    return {
+        "first_ms": round(first, 1),
+        "each": summary(alone),
+        "all_ms": round(first + sum(alone), 1),
+        "overview_ms": round(overview, 1),
+        "tiles_meanwhile": summary(beside),
+    }
+
+
 def memory(data: Path, volume: str, labels: str, shape: list[int]) -> dict[str, float]:
     """Resident megabytes of the server before and after 500 z steps of image and labels."""
     with serving(data, {}) as (port, pid):
@@ -196,7 +227,9 @@ def main() -> None:
         depths = [shape[0] for shape in levels]
         results["small_labels"] = small_labels(client, asked.volume, asked.labels, depths)
         results["together"] = together(port, asked.volume, levels[0])
-    del os.environ["MITOEM_CACHE_BYTES"], os.environ["MITOEM_TILE_CACHE_BYTES"]
+        results["meshes"] = meshes(port, asked.volume, asked.labels, levels[0])
+    for name in COLD:
+        del os.environ[name]
     results["memory"] = memory(asked.data, asked.volume, asked.labels, levels[0])
     text = json.dumps(results, indent=1)
     print(text)

@@ -33,9 +33,9 @@ class Cache:
 
         Whoever asks for a key that is being made waits for that one making.
         """
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        kept = self.kept(key)
+        if kept is not None:
+            return kept
         task = self._made.get(key)
         if task is None:
             if len(self._made) >= self.most:
@@ -44,6 +44,12 @@ class Cache:
             task.add_done_callback(lambda done: self._finish(key, done))
         # A client that goes away must not take the answer from those who wait with it.
         return await asyncio.shield(task)
+
+    def kept(self, key: Hashable) -> bytes | None:
+        """What is kept under the key, or None."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
 
     def put(self, key: Hashable, body: bytes) -> None:
         """Keep a body, dropping the least recently used until all fit; one too big is not kept."""

@@ -45,6 +45,9 @@ ENCODINGS = {
     ),
 }
 
+GONE = 499
+"""Status of an answer that nobody waits for any more; only the log sees it."""
+
 IMAGE_FORMATS = ("jpeg", "png", "raw")
 """What ``?format=`` chooses from; labels have one format."""
 
@@ -72,8 +75,14 @@ async def tile(request: Request) -> Response:
     same = answers.not_modified(request, fresh)
     if same is not None:
         return same
-    cache, key = access.site(request).tiles, (volume.url, version, address)
-    body = await cache.get(key, lambda: encoded(volume, address, box))
+    site, key = access.site(request), (volume.url, version, address)
+    body = site.tiles.kept(key)
+    if body is None:
+        async with site.reading:
+            if await request.is_disconnected():
+                # Scrolled out of sight while it waited: the next in the line is wanted more.
+                return Response(status_code=GONE)
+            body = await site.tiles.get(key, lambda: encoded(volume, address, box))
     encoding = ENCODINGS[address.format]
     return answers.data(body, encoding.media, fresh, dict(encoding.headers))
 

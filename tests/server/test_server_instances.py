@@ -1,0 +1,85 @@
+"""Tables and meshes of instances."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+import trimesh
+from served import BALL, BALL_NM, LABELS, Site, stored
+
+import mitoem
+
+
+def test_a_table_is_the_same_in_csv_parquet_and_json(site: Site) -> None:
+    frame = mitoem.stored_table(mitoem.open_volume("wide", data=site.root), "truth")
+    found = {form: site.ask(f"{LABELS}/instances.{form}") for form in ("csv", "parquet", "json")}
+    assert "attachment" in found["csv"].headers["content-disposition"]
+    csv = pd.read_csv(BytesIO(found["csv"].content))
+    assert list(csv.columns) == list(frame.columns)
+    np.testing.assert_array_equal(csv["volume_um3"], frame["volume_um3"])
+    pd.testing.assert_frame_equal(pd.read_parquet(BytesIO(found["parquet"].content)), frame)
+    rows = found["json"].json()
+    assert [row["instance_id"] for row in rows] == list(frame["instance_id"])
+    blank = {name for name in frame if frame[name].isna().all()}
+    assert blank == {name for name in rows[0] if all(row[name] is None for row in rows)}
+
+
+def test_a_filter_keeps_the_rows_that_it_names(site: Site) -> None:
+    path, words = f"{LABELS}/instances.json", {"filter": f"instance_id == {BALL}"}
+    (row,) = site.ask(path, params=words).json()
+    assert row["instance_id"] == BALL
+    assert row["centroid_z_um"] == pytest.approx(0.18)
+    assert site.ask(path, params={"filter": "voxel_count < 0"}).json() == []
+
+
+@pytest.mark.parametrize(("level", "within"), [("", 0.03), ("0", 0.03), ("1", 0.1), ("2", 0.35)])
+def test_the_mesh_of_a_ball_is_that_ball_in_micrometres(
+    site: Site, level: str, within: float
+) -> None:
+    answer = site.ask(f"{LABELS}/meshes/{BALL}.glb", params={"level": level})
+    assert answer.headers["content-type"] == "model/gltf-binary"
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    (ball,) = scene.geometry.values()
+    assert ball.metadata["id"] == BALL
+    assert ball.metadata["level"] == int(level or 0)
+    assert ball.is_watertight
+    assert ball.volume == pytest.approx(4 / 3 * np.pi * (BALL_NM / 1000) ** 3, rel=within)
+    np.testing.assert_allclose(ball.center_mass, [2.0, 3.2, 0.18], atol=0.015)
+
+
+def test_the_overview_holds_every_instance_that_its_level_shows(site: Site) -> None:
+    answer = site.ask(f"{LABELS}/meshes/overview.glb")
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    shown = {body.metadata["id"] for body in scene.geometry.values()}
+    assert shown == set(np.unique(stored(site.root, "truth", 1)).tolist()) - {0}
+
+
+def test_an_overview_of_too_large_a_level_takes_every_nth_voxel(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitoem.server.meshes.OVERVIEW_VOXELS", 100_000)
+    answer = site.ask(f"{LABELS}/meshes/overview.glb")
+    scene = trimesh.load_scene(BytesIO(answer.content), file_type="glb")
+    (ball,) = (body for body in scene.geometry.values() if body.metadata["id"] == BALL)
+    np.testing.assert_allclose(ball.center_mass, [2.0, 3.2, 0.18], atol=0.04)
+
+
+def test_an_instance_too_large_for_a_level_is_refused_with_a_level_that_fits(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitoem.server.meshes.MOST_VOXELS", 100)
+    monkeypatch.setattr("mitoem.server.meshes.FIT_VOXELS", 1000)
+    answer = site.ask(f"{LABELS}/meshes/{BALL}.glb?level=0")
+    assert answer.status_code == 400
+    level = answer.json()["error"].rpartition(" ")[2]
+    monkeypatch.undo()
+    assert site.ask(f"{LABELS}/meshes/{BALL}.glb?level={level}").status_code == 200
+
+
+def test_a_mesh_of_a_damaged_chunk_is_422_and_the_others_stay(damaged: Site) -> None:
+    (damaged.root / "wide/image.zarr/labels/truth/0/c/0/0/0").unlink()
+    assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=0").status_code == 422
+    assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=1").status_code == 200

@@ -1,0 +1,109 @@
+"""Caches, small answers and the start of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from served import TILES
+
+from mitoem.errors import ChunkCorrupt, ServerBusy
+from mitoem.server.caches import Cache
+from mitoem.server.nodelay import without_delay
+
+
+def test_small_answers_one_after_another_do_not_wait(address: str) -> None:
+    """Nagle's algorithm with delayed acknowledgements costs 40 ms per answer."""
+    times = []
+    with httpx.Client(base_url=address) as client:
+        for index in range(30):
+            start = time.perf_counter()
+            assert client.get(f"{TILES}/truth/z/2/{index % 6}/0/0").status_code == 200
+            times.append(time.perf_counter() - start)
+    assert sorted(times)[len(times) // 2] < 0.02
+
+
+def test_a_listening_socket_hands_its_setting_to_connections() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        assert without_delay() >= 1
+        with socket.create_connection(listening.getsockname()):
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=40)), max_size=60))
+def test_a_cache_never_holds_more_than_its_limit(puts: list[tuple[int, bytes]]) -> None:
+    cache = Cache("MITOEM_NOT_SET", 100, most=1)
+    for key, body in puts:
+        cache.put(key, body)
+        assert asyncio.run(cache.get(key, never)) == body
+        assert cache.size <= cache.limit
+
+
+async def never() -> bytes:
+    raise AssertionError("made again, although it is kept")
+
+
+def test_a_body_larger_than_the_cache_is_not_kept() -> None:
+    cache = Cache("MITOEM_NOT_SET", 10, most=1)
+    cache.put("small", b"12345")
+    cache.put("large", b"x" * 11)
+    assert cache.size == 5
+
+
+def test_what_many_ask_for_at_once_is_made_once() -> None:
+    made = []
+
+    async def make() -> bytes:
+        made.append(1)
+        await asyncio.sleep(0.01)
+        return b"body"
+
+    async def ask() -> list[bytes]:
+        cache = Cache("MITOEM_NOT_SET", 100, most=1)
+        return await asyncio.gather(*(cache.get("key", make) for _ in range(9)))
+
+    assert asyncio.run(ask()) == [b"body"] * 9
+    assert len(made) == 1
+
+
+def test_a_failed_making_is_told_to_all_and_tried_again() -> None:
+    async def fail() -> bytes:
+        raise ChunkCorrupt("no")
+
+    async def make() -> bytes:
+        return b"body"
+
+    async def ask() -> None:
+        cache = Cache("MITOEM_NOT_SET", 100, most=1)
+        found = await asyncio.gather(
+            *(cache.get("key", fail) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(one) for one in found] == [ChunkCorrupt] * 3
+        assert await cache.get("key", make) == b"body"
+
+    asyncio.run(ask())
+
+
+def test_more_at_once_than_the_server_takes_is_refused() -> None:
+    async def make() -> bytes:
+        await asyncio.sleep(0.01)
+        return b"body"
+
+    async def ask() -> None:
+        cache = Cache("MITOEM_NOT_SET", 100, most=2)
+        found = await asyncio.gather(
+            *(cache.get(key, make) for key in range(3)), return_exceptions=True
+        )
+        assert found[:2] == [b"body", b"body"]
+        assert isinstance(found[2], ServerBusy)
+
+    asyncio.run(ask())

@@ -1,0 +1,84 @@
+"""The routes inside Streamlit's own server, which has middleware and a page for every path."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from served import TILES
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def started(root: Path) -> Iterator[httpx.Client]:
+    """``streamlit run app.py`` under a base path."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"port": port, "baseUrlPath": "lab/em", "headless": "true", "fileWatcherType": "none"}
+    words = [word for key, value in options.items() for word in (f"--server.{key}", str(value))]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", *words],
+        cwd=PROJECT,
+        env=os.environ | {"MITOEM_DATA": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/lab/em", timeout=30) as client:
+        try:
+            wait(client, running)
+            yield client
+        finally:
+            running.terminate()
+            running.wait(timeout=20)
+
+
+def wait(client: httpx.Client, running: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and running.poll() is None:
+        try:
+            client.get("/healthz").raise_for_status()
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"streamlit did not answer within 60 s, exit status {running.poll()}")
+
+
+def test_data_routes_and_pages_share_a_port_and_a_base_path(started: httpx.Client) -> None:
+    assert started.get("/healthz").json()["volumes"] == ["wide"]
+    assert started.get(f"{TILES}/image/z/0/0/0/0").headers["content-type"] == "image/jpeg"
+    assert started.get("/").headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/none", "/api/%0A", "/zarr/x/y", "/viewer/none.js"])
+def test_an_unknown_path_is_no_page_of_html(started: httpx.Client, path: str) -> None:
+    answer = started.get(path)
+    assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+def test_streamlit_compresses_neither_shards_nor_label_tiles_again(
+    started: httpx.Client, root: Path
+) -> None:
+    shard = started.get("/zarr/wide/0/c/0/0/0", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in shard.headers
+    assert shard.content == (root / "wide/image.zarr/0/c/0/0/0").read_bytes()
+    tile = started.get(f"{TILES}/truth/z/0/0/0/0")
+    assert tile.headers["content-encoding"] == "gzip"
+    assert len(tile.content) == 512 * 512 * 4
+
+
+def test_sixty_small_tiles_one_after_another_take_no_delay(started: httpx.Client) -> None:
+    times = []
+    for index in range(60):
+        start = time.perf_counter()
+        assert started.get(f"{TILES}/truth/z/2/{index % 12}/0/0").status_code == 200
+        times.append(time.perf_counter() - start)
+    assert sorted(times)[30] < 0.02
