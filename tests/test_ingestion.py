@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import files
@@ -128,7 +127,7 @@ def test_the_same_sources_again_change_nothing_and_others_are_refused(tmp_path: 
     before = (root / "one/volume.json").stat().st_mtime_ns
     mitoem.ingest("one", tmp_path / "i.npy", voxel_size=(30, 8, 8), data=root)
     assert (root / "one/volume.json").stat().st_mtime_ns == before
-    with pytest.raises(errors.VolumeExists, match="i[.]npy"):
+    with pytest.raises(errors.VolumeExists, match=r"i\.npy"):
         mitoem.ingest("one", tmp_path / "j.npy", voxel_size=(30, 8, 8), data=root)
     with pytest.raises(errors.VolumeExists, match="voxel size"):
         mitoem.ingest("one", tmp_path / "i.npy", voxel_size=(40, 8, 8), data=root)
@@ -361,11 +360,3 @@ def test_a_path_with_spaces_and_umlauts_works(tmp_path: Path) -> None:
     volume = mitoem.ingest("one", root / "bild ä.npy", voxel_size=(30, 8, 8), data=root)
     assert (volume.read() == IMAGE).all()
     assert volume.path == root / "one"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_a_named_error(tmp_path: Path) -> None:
-    np.save(tmp_path / "i.npy", IMAGE)
-    (tmp_path / "i.npy").chmod(0)
-    with pytest.raises(errors.SourceUnreadable, match="Permission"):
-        mitoem.ingest("one", tmp_path / "i.npy", voxel_size=(30, 8, 8), data=tmp_path)

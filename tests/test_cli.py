@@ -1,0 +1,148 @@
+"""The command line as people run it, in a process of its own where exit codes matter."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import files
+import numpy as np
+import pandas as pd
+import pytest
+
+import mitoem
+from mitoem.cli import main
+
+
+def run(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mitoem", *words],
+        env=os.environ | {"MITOEM_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def root(small_root: Path, tmp_path: Path) -> Path:
+    shutil.copytree(small_root, tmp_path / "root")
+    return tmp_path / "root"
+
+
+def test_a_named_error_is_one_line_and_exit_code_1(small_root: Path) -> None:
+    done = run("info", "nope", "--json", data=small_root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1 and "VolumeNotFound" in done.stderr
+
+
+def test_wrong_usage_is_exit_code_2(small_root: Path) -> None:
+    assert run("predict", "phantom-r", "--box", "1:2", data=small_root).returncode == 2
+    assert run("nonsense", data=small_root).returncode == 2
+
+
+def test_json_is_one_object_and_nothing_else(small_root: Path) -> None:
+    done = run("list", "--json", data=small_root)
+    assert done.returncode == 0
+    assert [one["name"] for one in json.loads(done.stdout)["volumes"]] == ["phantom-h", "phantom-r"]
+
+
+def test_ingest_measures_and_table_writes_what_python_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "b.npz", image=files.image(), labels=files.labels())
+    source, data = str(tmp_path / "b.npz"), ["--data", str(tmp_path / "root"), "--quiet"]
+    words = ["ingest", "one", "--image", source, "--labels", source, "--voxel-size", "30,8,8"]
+    assert main([*words, *data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measured"] == 2
+    out = tmp_path / "t.csv"
+    assert main(["table", "one/truth", "--filter", "touches_border", "--out", str(out), *data]) == 0
+    written = out.read_bytes()
+    assert pd.read_csv(io.BytesIO(written))["instance_id"].tolist() == [700]
+    note = json.loads(out.with_suffix(".json").read_text())
+    assert note["csv_sha256"] == hashlib.sha256(written).hexdigest()
+    assert (note["rows"], note["rows_of_the_whole_table"]) == (1, 2)
+    assert written == mitoem.csv("one", filter="touches_border", data=tmp_path / "root").csv
+
+
+def test_a_bad_filter_names_the_column(small_root: Path, tmp_path: Path) -> None:
+    done = run(
+        "table", "phantom-r/truth", "--filter", "volume > 1", "--out", str(tmp_path / "t.csv"),
+        data=small_root,
+    )  # fmt: skip
+    assert done.returncode == 1 and "volume" in done.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize("ending", [".h5", ".tif", ".nii.gz", ".npz", ".zarr"])
+def test_a_prediction_is_written_saved_and_scored(ending: str, root: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / f"p{ending}")
+    words = ["predict", "phantom-r", "--box", "0:16,0:128,0:128", "--quiet", "--data", str(root)]
+    assert main([*words, "--out", out, "--save", "run-1"]) == 0
+    saved = mitoem.open_volume("phantom-r", data=root)
+    inside = saved.read(layer="run-1")[:16, :128, :128]
+    if ending == ".zarr":
+        import zarr
+
+        assert (np.asarray(zarr.open_group(out, mode="r")["0"]) == inside).all()
+    else:
+        from mitoem.front import read_labels
+
+        assert (read_labels(out) == inside).all()
+    scores = mitoem.evaluate("phantom-r/truth", "phantom-r/run-1", data=root).to_json()
+    assert set(scores["ap"]) >= {"mAP", "AP50", "AP75"}
+
+
+def test_evaluate_takes_files_and_names_two_shapes(tmp_path: Path, small_root: Path) -> None:
+    files.FORMATS["hdf5"](tmp_path, "a", files.labels())
+    files.FORMATS["tiff"](tmp_path, "b", files.labels())
+    files.FORMATS["tiff"](tmp_path, "c", files.labels()[:10])
+    a, b, c = (str(tmp_path / name) for name in ("a.h5", "b.tif", "c.tif"))
+    done = run("evaluate", a, b, "--json", data=small_root)
+    assert json.loads(done.stdout)["ap"]["AP75"] == pytest.approx(1)
+    done = run("evaluate", a, c, data=small_root)
+    assert done.returncode == 1
+    assert "(20, 60, 70)" in done.stderr and "(10, 60, 70)" in done.stderr
+
+
+def test_meshes_and_figures_are_written(root: Path, tmp_path: Path) -> None:
+    ids = mitoem.table("phantom-r", data=root)["instance_id"].tolist()[:2]
+    chosen = ",".join(str(i) for i in ids)
+    words = ["--data", str(root), "--quiet"]
+    out = tmp_path / "meshes"
+    formats = ["--format", "glb,ply,stl,obj"]
+    assert (
+        main(["mesh", "phantom-r/truth", "--ids", chosen, "--out", str(out), *formats, *words]) == 0
+    )
+    assert len(list(out.iterdir())) == 8
+    for ending, head in ((".png", b"\x89PNG"), (".svg", b"<svg")):
+        figure = tmp_path / f"f{ending}"
+        view = f"z=5&sel={chosen}&mode=outline"
+        assert main(["figure", "phantom-r", "--view", view, "--out", str(figure), *words]) == 0
+        assert figure.read_bytes().startswith(head)
+
+
+def test_an_unknown_instance_is_named(root: Path, tmp_path: Path) -> None:
+    done = run("mesh", "phantom-r/truth", "--ids", "99999", "--out", str(tmp_path), data=root)
+    assert done.returncode == 1 and "99999" in done.stderr
+
+
+def test_check_names_a_damaged_file(root: Path) -> None:
+    shard = root / "phantom-r/image.zarr/0/c/0/0/0"
+    data = bytearray(shard.read_bytes())
+    data[200] ^= 1
+    shard.write_bytes(data)
+    assert run("check", "phantom-r", data=root).returncode == 0
+    done = run("check", "phantom-r", "--deep", data=root)
+    assert done.returncode == 1 and "image.zarr/0" in done.stderr
+
+
+def test_removing_a_volume_takes_it_off_the_list(root: Path) -> None:
+    assert main(["remove", "phantom-h", "--data", str(root)]) == 0
+    assert mitoem.volumes(data=root) == ["phantom-r"]
