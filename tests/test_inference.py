@@ -36,7 +36,7 @@ VOXEL = (30.0, 8.0, 8.0)
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return make("h", shape=(16, 192, 192), seed=901)
+    return make("h", shape=(16, 192, 192), seed=902)
 
 
 @pytest.fixture(scope="module")

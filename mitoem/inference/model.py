@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,15 @@ def thread_count() -> int:
 
 
 class Model:
-    """A loaded network; ``run`` compiles once per tile shape, as fixed shapes run 4 × faster."""
+    """A loaded network; ``run`` compiles once per tile shape, as fixed shapes run 4 × faster.
+
+    Buffers are shared between runs: hold ``lock`` from ``run`` until its answer is used.
+    """
 
     def __init__(self, path: Path, spec: ModelSpec, sha256: str, *, precision: str = "auto"):
         import openvino
 
+        self.lock = threading.Lock()
         self.path = path
         self.spec = spec
         self.sha256 = sha256

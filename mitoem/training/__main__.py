@@ -72,16 +72,14 @@ def release(run: Path, path: Path) -> None:
     beside = path.with_suffix(".json")
     made = {**card.spec(sha256), "network": card.network(card.parameter_count(network))}
     card.write(beside, made)
-    card.write(
-        beside,
-        {
-            **made,
-            "training": card.training(run),
-            "scores": score_all(path),
-            "openvino_torch_difference": apart,
-            "known_failures": list(card.FAILURES),
-        },
-    )
+    made |= {
+        "training": card.training(run),
+        "scores": score_all(path),
+        "openvino_torch_difference": apart,
+        "known_failures": list(card.FAILURES),
+    }
+    card.write(beside, made)
+    path.with_name("model-card.md").write_text(card.page(made), encoding="utf-8")
 
 
 if __name__ == "__main__":

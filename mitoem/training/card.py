@@ -58,6 +58,11 @@ FAILURES = (
     "Sections thicker than 50 nm are interpolated and trusted too much.",
 )
 
+NOTES = (
+    "The generator of the phantoms was still changing while this first model trained: the same "
+    "command gives a model like it, not the same bytes.",
+)
+
 
 def spec(sha256: str) -> dict[str, Any]:
     """The part of the JSON that ``mitoem.inference`` reads."""
@@ -146,6 +151,64 @@ def training(run: Path, *, every: int = 50) -> dict[str, Any]:
 def write(path: Path, card: dict[str, Any]) -> None:
     """Write the JSON beside the ONNX file."""
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def page(card: dict[str, Any]) -> str:
+    """The card for people, as Markdown; every number comes from the JSON."""
+    net, made, grid = card["network"], card["training"], card["input"]
+    thin, thick = grid["sections_nm"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{net['family']}; {net['parameters']:,} parameters, fp32 ONNX, SHA-256 "
+        f"`{card['sha256']}`. Made by `python -m mitoem.training export`, as is this page.",
+        "",
+        f"Input: one grey channel at {' × '.join(f'{v:g}' for v in grid['voxel_size_nm'])} nm "
+        f"(z, y, x; sections of {thin:g}–{thick:g} nm are taken as they are), percentiles "
+        f"{grid['percentiles']} of the crop mapped to {grid['grey_range']}. Output: "
+        f"probabilities of {' and '.join(card['output']['channels'])}. One voxel sees "
+        f"{' × '.join(map(str, net['field_of_view_voxels']))} voxels.",
+        "",
+        "## Scores",
+        "",
+        "| on | foreground IoU | F1 at IoU 0.5 | F1 at 0.75 | true | predicted |",
+        "|---|---|---|---|---|---|",
+        *_rows(card["scores"]),
+        "",
+        "Instances are matched one to one.",
+        "",
+        "## Data",
+        "",
+        "| source | what | citation | terms |",
+        "|---|---|---|---|",
+        *(f"| {d['name']} | {d['what']} | {d['citation']} | {d['terms']} |" for d in made["data"]),
+        "",
+        "## Training",
+        "",
+        f"`{made['command']}`: {made['steps']:,} steps of {made['settings']['batch']} patches of "
+        f"{' × '.join(map(str, made['patch_zyx']))} voxels, bf16 on two processor cores.",
+        *(f" {note}" for note in NOTES),
+        "",
+        "Mean loss: " + ", ".join(f"{step}: {loss}" for step, loss in made["loss_curve"][3::4]),
+        "",
+        "## Known failures",
+        "",
+        *(f"- {line}" for line in card["known_failures"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(scores: dict[str, Any], prefix: str = "") -> list[str]:
+    rows = []
+    for name, found in scores.items():
+        if "foreground_iou" in found:
+            rows.append(
+                f"| {prefix}{name} | {found['foreground_iou']:.2f} | {found['f1_0.5']:.2f} | "
+                f"{found['f1_0.75']:.2f} | {found['truth']} | {found['predicted']} |"
+            )
+        else:
+            rows += _rows(found, f"{name}: ")
+    return rows
 
 
 def parameter_count(unet: UNet) -> int:
