@@ -20,8 +20,8 @@ from mitoem.view import WORDS, Notice, View, from_query, resolve, to_query
 from mitoem.volume import Volume
 
 OWN = {
-    "instances": ("measure", "logx", "logy", "bins", "cut"),
-    "compare": ("a", "b", "measure"),
+    "instances": ("plot", "measure", "logx", "logy", "bins", "cut"),
+    "compare": ("a", "b", "measure", "cut", "logx"),
     "inference": ("run", "save"),
     "evaluate": ("prediction",),
 }

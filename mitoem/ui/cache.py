@@ -6,6 +6,7 @@ No array and no frame is ever an argument: only names and versions are.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from mitoem.volume import Volume
 def roots() -> Catalog:
     """The data roots of this server."""
     return catalog.from_environment()
+
+
+def data() -> str:
+    """The data roots as one text, for a run in the worker."""
+    return os.pathsep.join(roots().roots)
 
 
 def user() -> str | None:

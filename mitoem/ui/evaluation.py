@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mitoem import jobs
+from mitoem import figures, jobs
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
-from mitoem.scores import METRICS
-from mitoem.ui import address, cache, menu, panels, runs
+from mitoem.scores import METRICS, NO_TRUTH, AveragePrecision
+from mitoem.ui import address, cache, menu, panels, runs, words
 from mitoem.ui.address import Here
 
 KINDS = ("split", "merge", "missed", "invented", "loose")
@@ -68,7 +67,7 @@ def _request(at: Here, truth: str, prediction: str) -> dict[str, Any]:
         "truth": truth,
         "prediction": prediction,
         "versions": [at.volume.version(truth), at.volume.version(prediction)],
-        "data": os.pathsep.join(cache.roots().roots),
+        "data": cache.data(),
     }
 
 
@@ -99,15 +98,14 @@ def _number(value: float) -> str:
     return "no truth" if value < 0 else f"{value:.4f}"
 
 
-def curve(found: dict[str, Any]) -> None:
+def curve(found: dict[str, Any], name: str) -> None:
     """Average precision against the IoU that a hit needs."""
-    points = pd.DataFrame(
-        {
-            "IoU threshold": [float(t) for t in found["ap_by_iou"]],
-            "average precision": list(found["ap_by_iou"].values()),
-        }
-    )
-    st.line_chart(points, x="IoU threshold", y="average precision", height=280)
+    steps = tuple(float(t) for t in found["ap_by_iou"])
+    every = tuple(found["ap_by_iou"].values())
+    nothing = (NO_TRUTH,) * len(steps)
+    ap = AveragePrecision(steps, every, nothing, nothing, nothing)
+    figure = figures.ap_curve({name: ap}, theme=words.theme())
+    st.plotly_chart(figure, key="ap_curve", theme=None)
 
 
 def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None:
@@ -179,7 +177,7 @@ def scored(at: Here, state: RunState, truth: str, prediction: str) -> None:
         errors(at, found, truth, prediction)
     with right:
         st.subheader("Average precision by IoU")
-        curve(found)
+        curve(found, prediction)
     st.subheader("Every metric")
     with st.container(key="metrics_table"):
         st.table(metrics(found).set_index("Metric"))

@@ -1,13 +1,248 @@
-"""Instances as rows: the card of the selection, the filter, the table, the downloads."""
+"""Instances as rows: the plot, the table, the card of the selection, the downloads."""
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any, cast
+
 import pandas as pd
 import streamlit as st
+from streamlit.elements.plotly_chart import PlotlyState
 
+import mitoem
+from mitoem import figures, jobs, tables
 from mitoem.errors import TableMissing
-from mitoem.ui import cache
+from mitoem.morphometry import COLUMNS
+from mitoem.ui import address, cache, filtering, menu, panels, runs, words
 from mitoem.ui.address import Here
+
+FIRST = (
+    "instance_id", "volume_um3", "surface_area_um2", "sphericity", "mci", "elongation",
+    "touches_border", "size_class", "split",
+)  # fmt: skip
+"""Columns that the table shows first."""
+
+MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
+"""Columns that are worth a histogram."""
+
+PLOTS = ("Histogram", "Cumulative", "Scatter")
+_REVISION = "instances_revision"
+
+
+def rows(at: Here) -> pd.DataFrame | None:
+    """The table of the labels in use; offers to measure them where there is none."""
+    if not at.view.labels:
+        panels.empty(
+            f"{at.info.name} has no labels",
+            "Instances are counted from labels. Add some, or predict them on Inference.",
+            code=f"python -m mitoem labels add {at.info.name}/truth --from FILE",
+        )
+        return None
+    try:
+        return cache.table(at.volume, at.view.labels)
+    except TableMissing as missing:
+        _offer_to_measure(at.info.name, at.view.labels, str(missing))
+        return None
+
+
+def _offer_to_measure(volume: str, labels: str, why: str) -> None:
+    request = {"volume": volume, "labels": labels}
+    for one in jobs.runs(runs.root()):
+        if one.kind == "measure" and not one.finished and request.items() <= one.request.items():
+            st.subheader(f"Measuring {labels} of {volume}")
+            runs.waiting(one.id)
+            return
+    panels.empty("Not measured yet", f"{why}. Measuring runs beside the pages.")
+    st.button(
+        "Measure now",
+        type="primary",
+        on_click=_measure,
+        args=(volume, labels),
+    )
+
+
+def _measure(volume: str, labels: str) -> None:
+    runs.start("measure", {"volume": volume, "labels": labels, "data": cache.data()})
+
+
+def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
+    """Histogram, cumulative share or scatter of a measure; a box drawn on it filters."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        kind = words.segments("plot", "Plot", PLOTS, "Histogram")
+    with right:
+        column = words.choice(
+            "measure", "Measure", _measured(table), "volume_um3", names=figures.title
+        )
+    chart = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        log_x = words.switch("logx", "log x", default=True)
+        if kind == "Histogram":
+            log_y = words.switch("logy", "log y", default=False)
+            bins = words.number("bins", "Bins", 10, 100, 40)
+    shared: dict[str, Any] = {"complete_only": complete_only, "log_x": log_x}
+    shared["theme"] = words.theme()
+    if kind == "Cumulative":
+        figure = figures.ecdf({"": table}, column, **shared)
+    elif kind == "Scatter":
+        figure = figures.scatter(table, column, _other(column), total=total, **shared)
+    else:
+        figure = figures.histogram(table, column, total=total, log_y=log_y, bins=bins, **shared)
+    figure.update_layout(height=430)
+    key = f"plot_{kind}_{column}_{st.session_state.get(_REVISION, 0)}"
+    with chart:
+        event = st.plotly_chart(
+            figure,
+            key=key,
+            theme=None,
+            on_select="rerun" if kind != "Cumulative" else "ignore",
+            selection_mode="box",
+        )
+    if kind != "Cumulative":
+        _narrow(cast(PlotlyState, event), column, _other(column) if kind == "Scatter" else None)
+
+
+def _measured(table: pd.DataFrame) -> list[str]:
+    return [name for name in MEASURES if name in table.columns and table[name].notna().any()]
+
+
+def _other(column: str) -> str:
+    return "sphericity" if column != "sphericity" else "volume_um3"
+
+
+def _narrow(event: PlotlyState, column: str, other: str | None) -> None:
+    """Turn a box drawn on the plot into the filter, and take the box away."""
+    boxes = event["selection"]["box"]
+    if not boxes:
+        return
+    filtering.add_range(column, *sorted(boxes[0]["x"]))
+    if other:
+        filtering.add_range(other, *sorted(boxes[0]["y"]))
+    _revise()
+    st.rerun()
+
+
+def _revise() -> None:
+    """New keys for plot and table, so that they start from the address again."""
+    st.session_state[_REVISION] = st.session_state.get(_REVISION, 0) + 1
+
+
+def listing(at: Here, shown: pd.DataFrame) -> None:
+    """The table: sort by a column's head, click rows to select their instances."""
+    order = [*FIRST, *(c for c in shown.columns if c not in FIRST and shown[c].notna().any())]
+    frame = shown[order].reset_index(drop=True)
+    ids = frame["instance_id"].tolist()
+    places = {one: place for place, one in enumerate(ids)}
+    chosen = [places[one] for one in at.view.sel if one in places]
+    mine = st.session_state.get("instances_mine")
+    if mine is not None and mine != ",".join(str(i) for i in at.view.sel):
+        _revise()
+    st.session_state["instances_mine"] = ",".join(str(i) for i in at.view.sel)
+    revision = st.session_state.get(_REVISION, 0)
+    key = f"rows_{at.info.name}_{at.view.labels}_{hash(tuple(ids))}_{revision}"
+    st.dataframe(
+        frame,
+        key=key,
+        hide_index=True,
+        height=470,
+        on_select=lambda: _select(key, ids),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": chosen}},
+        column_config=_columns(),
+    )
+
+
+def _select(key: str, ids: list[int]) -> None:
+    """Rows → selection; those selected earlier that the table does not show stay selected."""
+    rows = st.session_state[key]["selection"]["rows"]
+    there = set(ids)
+    hidden = [i for i in address.word("sel", "").split(",") if i.isdigit() and int(i) not in there]
+    chosen = [*hidden, *(str(ids[row]) for row in rows)][:50]
+    address.change(sel=",".join(chosen) or None)
+    st.session_state["instances_mine"] = ",".join(chosen)
+
+
+def _columns() -> dict[str, Any]:
+    """How each column is shown: its title with its unit, its definition as a tip."""
+    found: dict[str, Any] = {}
+    for column in COLUMNS:
+        name = "id" if column.name == "instance_id" else figures.title(column.name)
+        if column.dtype == "float64":
+            found[column.name] = st.column_config.NumberColumn(
+                name, help=column.definition, format="%.4g"
+            )
+        elif column.dtype in ("bool", "boolean"):
+            found[column.name] = st.column_config.CheckboxColumn(name, help=column.definition)
+        else:
+            found[column.name] = st.column_config.Column(name, help=column.definition)
+    return found
+
+
+def actions(at: Here, table: pd.DataFrame, *, expression: str, shown: int) -> None:
+    """Show the selection in Explore; download shown or all rows, computed on click."""
+    labels = at.view.labels or ""
+    stem = f"{at.info.name}_{labels}{'_synthetic' if at.info.synthetic else ''}_instances"
+    link = st.context.url or ""
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Show in Explore",
+            icon=":material/visibility:",
+            disabled=not at.view.sel,
+            on_click=_centre,
+            args=(at, table),
+        )
+        for text, which, end, make in (
+            (f"CSV · {shown:,} shown", expression, ".csv", _csv),
+            (f"CSV · all {len(table):,}", "", "_all.csv", _csv),
+            ("CSV with provenance", expression, ".zip", _zip),
+            ("Parquet", expression, ".parquet", _parquet),
+        ):
+            st.download_button(
+                text,
+                make(at.info.name, labels, which, link),
+                file_name=stem + end,
+                on_click="ignore",
+                key=f"download{end}",
+            )
+    if st.session_state.pop("instances_go", False):
+        st.switch_page(menu.page("explore"))
+
+
+def _centre(at: Here, table: pd.DataFrame) -> None:
+    found = table[table["instance_id"] == at.view.sel[0]]
+    if not found.empty:
+        place = {
+            axis: str(round(float(found[f"centroid_{axis}_um"].iloc[0]) * 1000 / size))
+            for axis, size in zip("zyx", at.info.voxel_size, strict=True)
+        }
+        address.change(**place)
+    st.session_state["instances_go"] = True
+
+
+def _csv(volume: str, labels: str, expression: str, link: str) -> Callable[[], bytes]:
+    return lambda: _download(volume, labels, expression, link).csv
+
+
+def _zip(volume: str, labels: str, expression: str, link: str) -> Callable[[], bytes]:
+    def make() -> bytes:
+        found, out = _download(volume, labels, expression, link), io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr(f"{volume}_{labels}_instances.csv", found.csv)
+            file.writestr(f"{volume}_{labels}_instances.json", found.sidecar)
+        return out.getvalue()
+
+    return make
+
+
+def _parquet(volume: str, labels: str, expression: str, link: str) -> Callable[[], bytes]:
+    del link
+    return lambda: tables.to_parquet(mitoem.table(volume, labels, filter=expression))
+
+
+def _download(volume: str, labels: str, expression: str, link: str) -> Any:
+    return mitoem.csv(volume, labels, filter=expression, permalink=link)
 
 
 def card(at: Here) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import streamlit as st
 
 from mitoem import jobs
@@ -33,7 +31,7 @@ def _submit(volume: str, box: Box, labels: str | None) -> None:
     request = {
         "volume": volume,
         "box": str(box),
-        "data": os.pathsep.join(cache.roots().roots),
+        "data": cache.data(),
     }
     if labels:
         request["truth"] = labels

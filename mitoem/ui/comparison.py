@@ -1,0 +1,107 @@
+"""Two label sets beside each other: their distributions and how far they lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mitoem import effects, figures
+from mitoem.errors import TableMissing
+from mitoem.ui import cache, panels, words
+from mitoem.ui.instances import MEASURES
+
+ONE_SPECIMEN = (
+    "Two volumes are one specimen each: a difference between them is a difference between these "
+    "two blocks of tissue, not between species, ages or conditions."
+)
+
+
+def sets() -> list[str]:
+    """Every measured or measurable label set of this server, as ``volume/labels``."""
+    return [
+        f"{name}/{labels.name}"
+        for name in cache.volume_names()
+        for labels in cache.volume(name).info.labels
+    ]
+
+
+def load(name: str) -> pd.DataFrame:
+    """The instance table of ``volume/labels``; raises TableMissing."""
+    volume, _, labels = name.partition("/")
+    try:
+        return cache.table(cache.volume(volume), labels)
+    except TableMissing as missing:
+        raise TableMissing(f"{name}: {missing}") from missing
+
+
+def plot(tables: dict[str, pd.DataFrame], column: str, *, complete_only: bool) -> None:
+    """Cumulative distributions, and histograms of each below."""
+    log_x = words.switch("logx", "log x", default=True)
+    figure = figures.ecdf(
+        tables, column, complete_only=complete_only, log_x=log_x, theme=words.theme()
+    )
+    st.plotly_chart(figure, key="compare_ecdf", theme=None)
+
+
+def numbers(tables: dict[str, pd.DataFrame], *, complete_only: bool) -> pd.DataFrame:
+    """One row per measure: n, median and quartiles of each set, and Cliff's delta."""
+    (first, a), (second, b) = tables.items()
+    rows = []
+    for name in MEASURES:
+        x, y = (_values(frame, name, complete_only=complete_only) for frame in (a, b))
+        if not (np.isfinite(x).any() and np.isfinite(y).any()):
+            continue
+        one, other = effects.summary(x), effects.summary(y)
+        rows.append(
+            {
+                "Measure": figures.title(name),
+                f"n · {first}": one.n,
+                f"median · {first}": one.median,
+                f"IQR · {first}": f"{one.lower:.4g} – {one.upper:.4g}",
+                f"n · {second}": other.n,
+                f"median · {second}": other.median,
+                f"IQR · {second}": f"{other.lower:.4g} – {other.upper:.4g}",
+                "Cliff's delta": effects.cliffs_delta(x, y),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _values(frame: pd.DataFrame, name: str, *, complete_only: bool) -> effects.Values:
+    rows = frame[~frame["touches_border"]] if complete_only else frame
+    return rows[name].to_numpy(np.float64, na_value=np.nan)
+
+
+def table(frame: pd.DataFrame) -> None:
+    """The numbers, and their CSV."""
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height="content",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.4g")
+            for name in frame.columns
+            if name.startswith("median") or name.startswith("Cliff")
+        },
+    )
+    st.caption(
+        "Cliff's delta is the chance that an instance of the first set is larger than one of the "
+        "second, minus the chance that it is smaller: 0 means that neither is, ±1 that all are."
+    )
+    st.download_button(
+        "Numbers CSV",
+        lambda: frame.to_csv(index=False).encode(),
+        file_name="compare.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
+
+
+def too_few(found: list[str]) -> None:
+    """What to do where there are no two label sets."""
+    panels.empty(
+        f"Compare needs two label sets, found {len(found)}",
+        "Add a second volume, or save a prediction on Inference and compare it with the truth.",
+        code=panels.DEMO,
+    )

@@ -1,0 +1,73 @@
+"""Widgets that are a word of the address: read from it, written back by their callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from mitoem.figures import Theme
+from mitoem.ui import address
+
+
+def choice(
+    word: str,
+    label: str,
+    options: Sequence[str],
+    default: str,
+    *,
+    names: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002 -- Streamlit's own name
+) -> str:
+    """A select box; a word that is none of the options shows the default."""
+    found = address.word(word, default)
+    st.session_state[_key(word)] = found if found in options else default
+    chosen = st.selectbox(
+        label, options, key=_key(word), format_func=names, on_change=_write, args=(word, default),
+        help=help,
+    )  # fmt: skip
+    return str(chosen)
+
+
+def segments(word: str, label: str, options: Sequence[str], default: str) -> str:
+    """A row of buttons of which one is on."""
+    found = address.word(word, default)
+    st.session_state[_key(word)] = found if found in options else default
+    chosen = st.segmented_control(
+        label, options, key=_key(word), required=True, on_change=_write, args=(word, default),
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return str(chosen)
+
+
+def switch(word: str, label: str, *, default: bool, help: str | None = None) -> bool:  # noqa: A002
+    """A toggle, ``1`` or ``0`` in the address."""
+    st.session_state[_key(word)] = address.word(word, str(int(default))) == "1"
+    return st.toggle(
+        label, key=_key(word), on_change=_write, args=(word, str(int(default))), help=help
+    )
+
+
+def number(word: str, label: str, low: int, high: int, default: int) -> int:
+    """A slider of whole numbers; a word that is none in its range shows the default."""
+    text = address.word(word, str(default))
+    value = int(text) if text.isdigit() else default
+    st.session_state[_key(word)] = value if low <= value <= high else default
+    return int(
+        st.slider(label, low, high, key=_key(word), on_change=_write, args=(word, str(default)))
+    )
+
+
+def theme() -> Theme:
+    """The theme that the browser shows."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def _key(word: str) -> str:
+    return f"word_{word}"
+
+
+def _write(word: str, default: str) -> None:
+    value = st.session_state[_key(word)]
+    text = str(int(value)) if isinstance(value, bool) else str(value)
+    address.change(**{word: None if text == default else text})
