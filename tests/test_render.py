@@ -50,7 +50,7 @@ def test_a_tile_of_another_kind_is_refused() -> None:
     with pytest.raises(ImageInvalid, match="2-D array of uint8, not 3-D uint8"):
         encode_tile(RAMP[None])
     with pytest.raises(ImageInvalid, match="not 2-D uint16"):
-        encode_tile(RAMP.astype(np.uint16))  # type: ignore[arg-type]
+        encode_tile(RAMP.astype(np.uint16))
 
 
 @settings(deadline=None, max_examples=25)

@@ -1,0 +1,20 @@
+"""Tables → Plotly figures: honest about what is cut, missing or hidden, with units on the axes."""
+
+from __future__ import annotations
+
+from mitoem.figures.curves import ap_curve, by_group, ecdf, scatter
+from mitoem.figures.sizes import TRUNCATION_VOXELS, bin_edges, histogram
+from mitoem.figures.style import Theme, title, unit
+
+__all__ = [
+    "TRUNCATION_VOXELS",
+    "Theme",
+    "ap_curve",
+    "bin_edges",
+    "by_group",
+    "ecdf",
+    "histogram",
+    "scatter",
+    "title",
+    "unit",
+]

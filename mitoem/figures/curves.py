@@ -1,0 +1,160 @@
+"""Scatter of two measures, cumulative distributions, and precision against overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mitoem.figures.samples import Values, groups, numbers, sample
+from mitoem.figures.style import INKS, Theme, figure, log_axis, tint, title, unit
+from mitoem.scores.precision import AveragePrecision
+
+WEBGL_FROM: Final = 3_000
+"""Points from which a scatter is drawn by WebGL; fewer stay vectors in a saved figure."""
+
+_SYMBOLS: Final = ("circle", "diamond", "square", "triangle-up", "cross", "x")
+_DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+def scatter(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    group: str | None = None,
+    complete_only: bool = True,
+    total: int | None = None,
+    log_x: bool = True,
+    log_y: bool = True,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Two measures of every instance; ``customdata`` of a point is its id.
+
+    Cut instances are hollow, or hidden and counted when ``complete_only``.
+    """
+    drawn = sample(frame, x, y, logs=(log_x, log_y), complete_only=complete_only, total=total)
+    ink, traces = INKS[theme], []
+    kind = go.Scattergl if len(drawn.rows) >= WEBGL_FROM else go.Scatter
+    opacity = float(np.clip(60 / np.sqrt(max(len(drawn.rows), 1)), 0.25, 0.8))
+    for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
+        colour = ink.accent if group is None else ink.series[number % len(ink.series)]
+        symbol = _SYMBOLS[number % len(_SYMBOLS)]
+        for cut in (False, True):
+            part = drawn.rows[rows & (drawn.cut == cut)]
+            if part.empty:
+                continue
+            words = ", ".join(w for w in (name, "cut by a face" if cut else "") if w)
+            marker = {"color": colour, "size": 6, "symbol": symbol + "-open" * cut}
+            traces.append(
+                kind(
+                    x=numbers(part, x),
+                    y=numbers(part, y),
+                    customdata=part["instance_id"].to_numpy(np.int64),
+                    name=words or "complete",
+                    showlegend=not (cut and name),
+                    mode="markers",
+                    marker={**marker, "opacity": opacity, "line": {"width": 1 if cut else 0}},
+                    hovertemplate=(
+                        f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
+                        f"<extra>{words}</extra>"
+                    ),
+                )
+            )
+    plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
+    plot.update_xaxes(_axis(numbers(drawn.rows, x), log=log_x), title_text=title(x))
+    plot.update_yaxes(_axis(numbers(drawn.rows, y), log=log_y), title_text=title(y))
+    plot.update_yaxes(minor_ticks="")
+    plot.update_layout(dragmode="select", showlegend=group is not None or bool(drawn.cut.any()))
+    return plot
+
+
+def ecdf(
+    tables: Mapping[str, pd.DataFrame],
+    column: str,
+    *,
+    complete_only: bool = True,
+    log_x: bool = True,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Share of the instances of each table that have at most this value of ``column``."""
+    ink, traces, captions = INKS[theme], [], []
+    everything = [np.zeros(0)]
+    for number, (name, frame) in enumerate(tables.items()):
+        drawn = sample(frame, column, logs=(log_x,), complete_only=complete_only)
+        values = np.sort(numbers(drawn.rows, column))
+        captions.append(f"{name}: {drawn.caption.replace(', hatched', '')}".removeprefix(": "))
+        if values.size == 0:
+            continue
+        everything.append(values)
+        colour = ink.accent if len(tables) == 1 else ink.series[number % len(ink.series)]
+        share = np.arange(values.size + 1) / values.size
+        traces.append(
+            go.Scatter(
+                x=np.concatenate([values[:1], values]),
+                y=share,
+                name=name,
+                mode="lines",
+                line={
+                    "shape": "hv",
+                    "width": 2,
+                    "color": colour,
+                    "dash": _DASHES[number % len(_DASHES)],
+                },
+                hovertemplate=f"%{{y:.1%}} have at most %{{x:.4~g}} {unit(column)}",
+            )
+        )
+    plot = figure(traces, theme=theme, caption="<br>".join(captions))
+    plot.update_xaxes(_axis(np.concatenate(everything), log=log_x), title_text=title(column))
+    plot.update_yaxes(title_text="Share of instances", range=[0, 1.01], tickformat=".0%")
+    plot.update_layout(
+        showlegend=len(tables) > 1,
+        margin={"b": 70 + 17 * len(captions)},
+        height=370 + 17 * len(captions),
+    )
+    return plot
+
+
+def ap_curve(curves: Mapping[str, AveragePrecision], *, theme: Theme = "light") -> go.Figure:
+    """Average precision of each prediction at every IoU threshold; no line where no truth is."""
+    ink, traces = INKS[theme], []
+    for number, (name, ap) in enumerate(curves.items()):
+        colour = ink.accent if len(curves) == 1 else ink.series[number % len(ink.series)]
+        values = [value if value >= 0 else None for value in ap.every]
+        traces.append(
+            go.Scatter(
+                x=list(ap.thresholds),
+                y=values,
+                name=name,
+                mode="lines+markers",
+                line={"color": colour, "width": 2},
+                marker={"symbol": _SYMBOLS[number % len(_SYMBOLS)], "size": 7},
+                fill="tozeroy" if len(curves) == 1 else "none",
+                fillcolor=tint(colour, 0.12),
+                hovertemplate=f"AP %{{y:.3f}} at IoU ≥ %{{x:.2f}}<extra>{name}</extra>",
+            )
+        )
+    means = [
+        f"{name} {np.mean(ap.every):.3f}" if min(ap.every) >= 0 else f"{name} no truth"
+        for name, ap in curves.items()
+    ]
+    plot = figure(traces, theme=theme, caption="Mean over the thresholds: " + ", ".join(means))
+    plot.update_xaxes(title_text="IoU threshold", range=[0.48, 0.97], dtick=0.05, tickformat=".2f")
+    plot.update_yaxes(title_text="Average precision", range=[0, 1.02])
+    plot.update_layout(showlegend=len(curves) > 1)
+    return plot
+
+
+def by_group(frame: pd.DataFrame, group: str) -> dict[str, pd.DataFrame]:
+    """The table cut into one table per group, in the order in which plots name them."""
+    return {name: frame[rows] for name, rows in groups(frame, group).items()}
+
+
+def _axis(values: Values, *, log: bool) -> dict[str, Any]:
+    """An axis that holds these values."""
+    if log and values.size:
+        return log_axis(float(values.min()), float(values.max()))
+    return {"type": "log" if log else "linear"}

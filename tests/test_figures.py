@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitoem.figures import ap_curve, bin_edges, by_group, ecdf, histogram, scatter, title
+from mitoem.figures.style import INKS, Theme
+from mitoem.morphometry.columns import COLUMNS
+from mitoem.scores.precision import AveragePrecision
+
+VOXEL_UM3 = 30 * 8 * 8 * 1e-9
+
+
+def table(rows: int = 400, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    voxels = np.exp(random.normal(9, 1.2, rows)).astype(np.int64) + 1
+    classes = np.select([voxels <= 5000, voxels <= 15000], ["small", "medium"], "large")
+    return pd.DataFrame(
+        {
+            "instance_id": np.arange(1, rows + 1),
+            "voxel_count": voxels,
+            "volume_um3": voxels * VOXEL_UM3,
+            "mci": random.uniform(0.7, 20, rows),
+            "length_um": np.full(rows, np.nan),
+            "branch_points": pd.array([0] * rows, "Int64"),
+            "touches_border": random.random(rows) < 0.2,
+            "split": np.where(random.random(rows) < 0.8, "train", "validation"),
+            "size_class": classes,
+        }
+    )
+
+
+TABLE = table()
+CUT = int(TABLE["touches_border"].sum())
+
+
+def caption(plot: go.Figure) -> str:
+    return str(plot.layout.annotations[0].text)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50), st.integers(1, 60), st.booleans())
+def test_bins_hold_every_value_and_are_equal_on_the_axis(
+    values: list[float], bins: int, log: bool
+) -> None:
+    edges = bin_edges(np.array(values), bins=bins, log=log)
+    counts, _ = np.histogram(values, edges)
+    assert counts.sum() == len(values)
+    steps = np.diff(np.log10(edges) if log else edges)
+    assert edges.size == bins + 1
+    assert np.allclose(steps, steps[0], rtol=1e-6)
+
+
+def test_cut_instances_are_hidden_and_counted_by_default() -> None:
+    plot = histogram(TABLE, "volume_um3", total=900)
+    assert sum(sum(trace.y) for trace in plot.data) == len(TABLE) - CUT
+    first = caption(plot).split("<br>")[0]
+    assert first == f"{len(TABLE) - CUT:,} of 900 shown; {CUT} cut hidden"
+    assert plot.layout.xaxis.type == "log"
+
+
+def test_cut_instances_are_hatched_when_shown() -> None:
+    plot = histogram(TABLE, "volume_um3", complete_only=False)
+    complete, cut = plot.data
+    assert (sum(complete.y), sum(cut.y)) == (len(TABLE) - CUT, CUT)
+    assert (complete.marker.pattern.shape, cut.marker.pattern.shape) == (None, "/")
+    assert f"{CUT} of them cut, hatched" in caption(plot)
+
+
+def test_bars_span_their_bins() -> None:
+    bars = histogram(TABLE, "volume_um3", bins=20).data[0]
+    assert bars.offset == 0
+    assert np.allclose(np.add(bars.x, bars.width), bars.customdata[:, 1])
+    assert np.allclose(bars.x, bars.customdata[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("column", "scale"), [("voxel_count", 1.0), ("volume_um3", VOXEL_UM3), ("mci", None)]
+)
+@pytest.mark.parametrize("log_x", [True, False])
+def test_the_size_lines_stand_where_sizes_are_drawn(
+    column: str, scale: float | None, log_x: bool
+) -> None:
+    plot = histogram(TABLE, column, log_x=log_x)
+    places = [shape.x0 for shape in plot.layout.shapes]
+    expected = [] if scale is None else [voxels * scale for voxels in (2000, 5000, 15000)]
+    assert places == pytest.approx(expected)
+    labels = [one.text for one in plot.layout.annotations[1:]]
+    assert labels == ([] if scale is None else ["2,000", "5,000", "15,000"])
+    assert ("Lines: 2,000 voxels" in caption(plot)) == bool(expected)
+
+
+def test_groups_are_stacked_on_a_linear_axis_and_overlaid_on_a_log_one() -> None:
+    linear = histogram(TABLE, "volume_um3", group="size_class")
+    assert [trace.name for trace in linear.data] == ["small", "medium", "large"]
+    assert (linear.layout.barmode, linear.layout.yaxis.type) == ("stack", None)
+    log = histogram(TABLE, "volume_um3", group="size_class", log_y=True)
+    assert (log.layout.barmode, log.layout.yaxis.type) == ("overlay", "log")
+
+
+def test_what_cannot_be_drawn_is_counted() -> None:
+    blank = histogram(TABLE, "length_um")
+    assert f"{len(TABLE) - CUT} not measured" in caption(blank)
+    assert blank.layout.annotations[1].text == "Nothing to draw"
+    zeros = histogram(TABLE, "branch_points")
+    assert f"{len(TABLE) - CUT} not above 0" in caption(zeros)
+    assert sum(histogram(TABLE, "branch_points", log_x=False).data[0].y) == len(TABLE) - CUT
+
+
+def test_an_empty_table_gives_an_empty_plot() -> None:
+    for plot in (
+        histogram(TABLE.iloc[:0], "volume_um3"),
+        scatter(TABLE.iloc[:0], "volume_um3", "mci"),
+        ecdf({"R": TABLE.iloc[:0]}, "volume_um3"),
+    ):
+        assert len(plot.data) == 0
+        assert "0 of 0 shown" in caption(plot)
+
+
+def test_a_point_of_a_scatter_knows_its_instance() -> None:
+    plot = scatter(TABLE, "volume_um3", "mci", complete_only=False)
+    ids = np.concatenate([trace.customdata for trace in plot.data])
+    assert sorted(ids.tolist()) == TABLE["instance_id"].tolist()
+    cut = plot.data[1]
+    assert cut.marker.symbol == "circle-open"
+    assert f"{CUT} of them cut, hollow" in caption(plot)
+
+
+def test_many_points_are_drawn_by_webgl() -> None:
+    many = scatter(table(5000), "volume_um3", "mci", complete_only=False)
+    assert {trace.type for trace in many.data} == {"scattergl"}
+    assert {trace.type for trace in scatter(TABLE, "volume_um3", "mci").data} == {"scatter"}
+
+
+def test_a_cumulative_curve_rises_from_nothing_to_all() -> None:
+    plot = ecdf({"R": TABLE, "H": table(100, seed=1)}, "volume_um3")
+    assert [trace.name for trace in plot.data] == ["R", "H"]
+    for trace in plot.data:
+        assert (trace.y[0], trace.y[-1]) == (0, 1)
+        assert (np.diff(trace.x) >= 0).all()
+        assert (np.diff(trace.y) > 0).all()
+    assert plot.data[0].line.dash != plot.data[1].line.dash
+    assert caption(plot).count("shown") == 2
+
+
+def test_a_table_is_cut_by_group_in_the_order_of_plots() -> None:
+    parts = by_group(TABLE, "size_class")
+    assert list(parts) == ["small", "medium", "large"]
+    assert sum(len(part) for part in parts.values()) == len(TABLE)
+
+
+def test_the_ap_curve_has_one_point_per_threshold_and_none_without_truth() -> None:
+    thresholds = tuple(0.5 + 0.05 * k for k in range(10))
+    some, none = tuple(np.linspace(0.8, 0.1, 10).tolist()), (-1.0,) * 10
+    plot = ap_curve(
+        {
+            "model-a": AveragePrecision(thresholds, some, some, none, none),
+            "model-b": AveragePrecision(thresholds, none, none, none, none),
+        }
+    )
+    assert plot.data[0].y == pytest.approx(some)
+    assert set(plot.data[1].y) == {None}
+    assert "model-a 0.450, model-b no truth" in caption(plot)
+
+
+def test_axes_name_every_column_with_its_unit() -> None:
+    assert title("surface_to_volume_per_um") == "Surface to volume (1/µm)"
+    assert title("nearest_neighbour_um") == "Nearest neighbour (µm)"
+    assert title("centroid_z_um") == "Centroid z (µm)"
+    for column in COLUMNS:
+        assert "_" not in title(column.name)
+        assert not column.unit or title(column.name).endswith(f"({column.unit})")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``. Source: WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+
+@pytest.mark.parametrize(("theme", "page"), [("light", "#ffffff"), ("dark", "#0f1518")])
+def test_text_is_readable_on_the_page_of_its_theme(theme: Theme, page: str) -> None:
+    ink = INKS[theme]
+    for colour, wanted in ((ink.text, 4.5), (ink.quiet, 4.5), (ink.accent, 3.0)):
+        light, dark = sorted((luminance(colour), luminance(page)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= wanted
+    plot = histogram(TABLE, "volume_um3", theme=theme)
+    assert plot.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
