@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
@@ -100,20 +100,22 @@ def viewer(
     which lives on through reruns. A ``view`` that is neither the one passed before nor a report
     coming back is applied in the browser, once.
     """
-    nonce = _nonce(view, key)
+    memory = st.session_state.setdefault(f"{key} memory", forget())
+    words = _words(view)
+    nonce = ask(memory, json.dumps(words, sort_keys=True))
     result = _component()(
         key=key,
         data={
             "base": base.rstrip("/"),
             "version": _version(info),
             "nonce": nonce,
-            "view": _words(view),
+            "view": words,
         },
         on_view_change=lambda: None,
     )
     state = parse_report(result.get("view"), info, nonce=nonce)
     if state is not None:
-        _remember(state.view(view), key)
+        hear(memory, json.dumps(_words(state.view(view)), sort_keys=True))
     return state
 
 
@@ -143,33 +145,38 @@ def parse_report(report: object, info: VolumeInfo, *, nonce: int) -> ViewerState
         return None
 
 
-def is_wish(view: str, *, passed: str | None, reports: Sequence[str]) -> bool:
-    """Whether a view comes from Python itself: not passed before, and no report coming back."""
-    return view != passed and view not in reports
+class Memory(TypedDict):
+    """What a session remembers of its viewer: plain values, as Streamlit may keep them."""
+
+    nonce: int
+    passed: str
+    reports: list[str]
 
 
-def _nonce(view: View, key: str) -> int:
-    """The number of the wish in force; it rises with each new one."""
-    memory = st.session_state.setdefault(
-        f"{key} wishes", {"nonce": 0, "passed": None, "reports": []}
-    )
-    text = json.dumps(_words(view), sort_keys=True)
-    reports: list[str] = memory["reports"]
-    if is_wish(text, passed=memory["passed"], reports=reports):
+def forget() -> Memory:
+    """The memory before anything was passed or reported."""
+    return {"nonce": 0, "passed": "", "reports": []}
+
+
+def ask(memory: Memory, view: str) -> int:
+    """The number of the wish in force; it rises when ``view`` is a new one.
+
+    A view is a wish when it is neither the one passed before nor a report coming back.
+    """
+    reports = memory["reports"]
+    if view in reports:
+        del reports[: reports.index(view) + 1]
+    elif view != memory["passed"]:
         memory["nonce"] += 1
         reports.clear()
-    elif text in reports:
-        del reports[: reports.index(text) + 1]
-    memory["passed"] = text
-    return int(memory["nonce"])
+    memory["passed"] = view
+    return memory["nonce"]
 
 
-def _remember(view: View, key: str) -> None:
+def hear(memory: Memory, report: str) -> None:
     """Keep a report, so that it is known when it comes back as a view."""
-    memory = st.session_state[f"{key} wishes"]
-    text = json.dumps(_words(view), sort_keys=True)
-    if text != memory["passed"] and text not in memory["reports"]:
-        memory["reports"] = [*memory["reports"], text][-KEPT_REPORTS:]
+    if report != memory["passed"] and report not in memory["reports"]:
+        memory["reports"] = [*memory["reports"], report][-KEPT_REPORTS:]
 
 
 def _words(view: View) -> dict[str, Any]:

@@ -20,9 +20,9 @@
 
 /** @type {Action[]} */
 export const ACTIONS = [
-  { id: "previous-section", label: "Previous section", keys: [",", "<"], show: ",", icon: "up", group: "move",
+  { id: "previous-section", label: "Previous section", keys: [",", "<"], show: ",", icon: "previous", group: "section",
     run: (v, e) => v.step(e.shiftKey ? -10 : -1) },
-  { id: "next-section", label: "Next section", keys: [".", ">"], show: ".", icon: "down", group: "move",
+  { id: "next-section", label: "Next section", keys: [".", ">"], show: ".", icon: "next", group: "section",
     run: (v, e) => v.step(e.shiftKey ? 10 : 1) },
   { id: "zoom-out", label: "Zoom out", keys: ["-", "_"], show: "−", icon: "minus", group: "zoom", run: (v) => v.zoom(1 / 1.4) },
   { id: "zoom-in", label: "Zoom in", keys: ["+", "="], show: "+", icon: "plus", group: "zoom", run: (v) => v.zoom(1.4) },
@@ -52,7 +52,7 @@ export const ACTIONS = [
   { id: "stronger", label: "Labels stronger", keys: ["]"], group: "hidden", run: (v) => v.fade(5) },
   { id: "previous", label: "Previous instance", keys: ["p"], icon: "previous", group: "select", run: (v) => v.hop(-1) },
   { id: "next", label: "Next instance", keys: ["n"], icon: "next", group: "select", run: (v) => v.hop(1) },
-  { id: "go", label: "Go to a place or an instance", keys: ["g"], icon: "target", group: "select", run: (v) => v.toggle("go") },
+  { id: "go", label: "Go to a place or an instance", keys: ["g"], icon: "pin", group: "select", run: (v) => v.toggle("go") },
   { id: "clear", label: "Clear the selection", keys: ["x"], icon: "clear", group: "select", run: (v) => v.state.clear() },
   { id: "bar", label: "Scale bar", keys: ["b"], icon: "ruler", group: "help",
     run: (v) => v.state.set({ bar: !v.state.bar }), on: (v) => v.state.bar },

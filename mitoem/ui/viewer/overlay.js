@@ -42,7 +42,8 @@ export class Overlay {
     const { slice, state } = this;
     const { normal } = slice.plane;
     this.root.classList.toggle("active", slice.axis === state.plane);
-    this.place.textContent = `${"zyx"[normal]} ${slice.target}`;
+    const late = slice.shown === slice.target ? "" : " …";
+    this.place.textContent = `${"zyx"[normal]} ${slice.target}${late}`;
     this.root.dataset.shown = String(slice.shown);
     this.cross();
     this.scale();

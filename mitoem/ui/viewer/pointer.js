@@ -26,6 +26,7 @@ export function listenToPointer(pane, slice, viewer) {
     viewer.state.activate(slice.axis);
     pane.setPointerCapture(event.pointerId);
     down.set(event.pointerId, at(event));
+    viewer.state.gripped = true;
     if (down.size === 1) {
       start = at(event);
       moved = false;
@@ -59,6 +60,7 @@ export function listenToPointer(pane, slice, viewer) {
 
   const end = (/** @type {PointerEvent} */ event) => {
     if (!down.delete(event.pointerId)) return;
+    viewer.state.gripped = down.size > 0;
     pane.classList.remove("dragging");
     if (!moved && event.type === "pointerup") viewer.click(slice, at(event));
   };

@@ -13,9 +13,10 @@ import { parseGlb } from "./glb.js";
 /** y points down and z away, as in the slices: seen from in front, a little from the left above. */
 const CAMERA = {
   up: { x: 0, y: -1, z: 0 },
-  center: { x: 0, y: 0, z: 0 },
-  eye: { x: -1.15, y: -1.05, z: -1.9 },
+  center: { x: 0, y: 0.06, z: 0 },
+  eye: { x: -1.25, y: -1.1, z: -2.05 },
 };
+const PAUSE = 220; // ms without movement before the planes are moved in 3-D
 const PLANE_COLOURS = { z: "#6fa8ff", y: "#57c98a", x: "#ff8a73" };
 
 /** @type {Promise<any> | null} */
@@ -58,12 +59,19 @@ export class Scene {
     this.drawing = false;
     this.again = false;
     this.made = false;
+    this.soon = 0;
   }
 
   /** @param {boolean} visible */
   show(visible) {
     this.visible = visible;
     if (visible) this.update();
+  }
+
+  /** The same after a pause in the movement: a 3-D frame costs more than a slice. */
+  updateSoon() {
+    clearTimeout(this.soon);
+    this.soon = window.setTimeout(() => (this.state.gripped ? this.updateSoon() : this.update()), PAUSE);
   }
 
   /** Bring the picture up to date with the state; calls while drawing are made up for after. */
@@ -188,6 +196,7 @@ export class Scene {
   }
 
   destroy() {
+    clearTimeout(this.soon);
     if (this.made) /** @type {any} */ (window).Plotly.purge(this.plot);
   }
 }

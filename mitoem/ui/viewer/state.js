@@ -43,6 +43,7 @@ export class State {
     this.hidden = false; // labels switched off
     this.bar = true;
     this.hover = 0;
+    this.gripped = false; // a pointer is down
     this.apply(wish);
   }
 

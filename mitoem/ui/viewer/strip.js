@@ -10,8 +10,11 @@ import { clamp } from "./geometry.js";
 const BAND = 5; // CSS pixels of the split colours under the counts
 
 export class Strip {
-  /** @param {State} state @param {() => void} taken called when a person takes hold of it */
-  constructor(state, taken) {
+  /**
+   * @param {State} state @param {() => void} taken called when a person takes hold of it
+   * @param {HTMLElement[]} steps buttons: previous, next section
+   */
+  constructor(state, taken, [previous, next]) {
     this.state = state;
     this.taken = taken;
     this.canvas = el("canvas");
@@ -22,7 +25,8 @@ export class Strip {
       class: "track", role: "slider", tabindex: "0", "aria-label": "Section z", "aria-valuemin": "0",
     }, this.canvas, this.ghost, this.handle);
     this.legend = el("div", { class: "legend" });
-    this.root = el("div", { class: "strip" }, this.label, this.track, this.legend);
+    const steps = el("div", { class: "steps" }, previous, this.label, next);
+    this.root = el("div", { class: "strip" }, steps, this.track, this.legend);
     this.drawn = "";
     this.listen();
   }
@@ -40,6 +44,7 @@ export class Strip {
     track.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       track.setPointerCapture(event.pointerId);
+      state.gripped = true;
       this.taken();
       track.focus({ preventScroll: true });
       state.moveTo(0, at(event));
@@ -49,6 +54,7 @@ export class Strip {
       if (track.hasPointerCapture(event.pointerId)) state.moveTo(0, z);
       this.point(z);
     });
+    for (const name of ["pointerup", "pointercancel"]) track.addEventListener(name, () => (state.gripped = false));
     track.addEventListener("pointerleave", () => this.point(-1));
     track.addEventListener("wheel", (event) => {
       event.preventDefault();

@@ -30,17 +30,27 @@ export class Toolbar {
     const made = el("div", { class: "group" });
     if (group === "layout") made.append(this.quadButton());
     for (const action of ACTIONS.filter((a) => a.group === group)) {
-      const key = action.show ?? action.keys[0];
-      const title = key ? `${action.label} (${key})` : action.label;
-      const button = el("button", {
-        type: "button", title, "aria-label": action.label, "aria-keyshortcuts": key ?? "", "data-action": action.id,
-        onclick: (/** @type {MouseEvent} */ event) => this.press(action, event),
-      }, WORDS[action.id] ?? icon(action.icon ?? "plus"));
-      this.buttons.set(action.id, button);
-      made.append(button);
+      made.append(this.button(action));
       if (action.id === "zoom-out") made.append(this.zoom);
     }
     return made;
+  }
+
+  /** @param {import("./actions.js").Action} action */
+  button(action) {
+    const key = action.show ?? action.keys[0];
+    const title = key ? `${action.label} (${key})` : action.label;
+    const button = el("button", {
+      type: "button", title, "aria-label": action.label, "aria-keyshortcuts": key ?? "", "data-action": action.id,
+      onclick: (/** @type {MouseEvent} */ event) => this.press(action, event),
+    }, WORDS[action.id] ?? icon(action.icon ?? "plus"));
+    this.buttons.set(action.id, button);
+    return button;
+  }
+
+  /** The buttons of a group, to stand elsewhere. @param {string} group */
+  buttonsOf(group) {
+    return ACTIONS.filter((a) => a.group === group).map((a) => this.button(a));
   }
 
   quadButton() {

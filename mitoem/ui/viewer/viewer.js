@@ -38,6 +38,8 @@ export class Viewer {
     this.asked = 0;
     this.waiting = 0;
     this.dirty = true;
+    /** @type {string[]} */
+    this.pictures = [];
     this.hopped = 0;
     this.idsOf = "";
     /** @type {number[]} */
@@ -52,7 +54,7 @@ export class Viewer {
     }));
     this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
     this.toolbar = new Toolbar(this);
-    this.strip = new Strip(this.state, () => this.state.activate("z"));
+    this.strip = new Strip(this.state, () => this.state.activate("z"), this.toolbar.buttonsOf("section"));
     this.readout = new Readout(this.state, api);
     this.notice = el("div", { class: "notice", role: "status", hidden: true });
     this.build();
@@ -76,7 +78,6 @@ export class Viewer {
     this.fill();
     this.arrange();
     this.follow();
-    this.readout.level(this.slice("z").drawn);
   }
 
   makeTiles() {
@@ -108,7 +109,8 @@ export class Viewer {
   changed(change) {
     if (change === "layout") this.arrange();
     if (change === "place" || change === "zoom") this.follow();
-    if (["select", "place", "look", "layout"].includes(change)) this.scene.update();
+    if (change === "select" || change === "layout") this.scene.update();
+    else if (change !== "hover") this.scene.updateSoon();
     this.dirty = true;
     this.invalidate();
     if (change !== "hover") this.settle();
@@ -120,9 +122,11 @@ export class Viewer {
     else this.readout.show(this.state.cross, null);
   }
 
+  /** Report what has come to rest; not while a finger or the mouse is down. */
   settle() {
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => {
+      if (this.state.gripped) return this.settle();
       const state = this.state.report();
       const text = JSON.stringify(state);
       if (text === this.reported) return;
@@ -176,6 +180,7 @@ export class Viewer {
     if (main) this.state.size = { width: main.rect.width, height: main.rect.height };
     const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
     if (this.canvas.width !== width || this.canvas.height !== height) this.renderer.resize(width, height);
+    this.pictures = [];
     this.strip.drawn = "";
     this.scene.resize();
     this.dirty = true;
@@ -196,13 +201,20 @@ export class Viewer {
     const wants = [];
     const keep = new Set();
     let settled = true;
-    this.renderer.begin(this.state.paint());
+    const paint = this.state.paint();
+    const look = JSON.stringify(paint);
+    this.renderer.begin(paint);
     for (const [i, slice] of this.slices.entries()) {
       if (!slice.visible || slice.rect.width === 0) continue;
       const state = slice.update(now);
       const cells = slice.cells(state);
       const { x, y, width, height } = slice.rect;
-      this.renderer.draw(/** @type {[number, number, number, number]} */ ([x, y, width, height].map((v) => Math.round(v * ratio))), cells);
+      const area = /** @type {[number, number, number, number]} */ ([x, y, width, height].map((v) => Math.round(v * ratio)));
+      const picture = look + describe(area, cells);
+      if (this.pictures[i] !== picture) {
+        this.pictures[i] = picture;
+        this.renderer.draw(area, cells);
+      }
       this.overlays[i].draw(cells);
       wants.push(...slice.wants(state, slice.axis === this.leading));
       for (const key of slice.worthKeeping(state.edges)) keep.add(key);
@@ -211,6 +223,7 @@ export class Viewer {
     this.tiles.want(wants, keep);
     if (!settled) this.lookAgain();
     this.root.dataset.settled = String(settled);
+    this.readout.level((this.pointer?.slice ?? this.slice(this.state.plane)).drawn);
     this.tell();
     if (this.dirty) {
       this.dirty = false;
@@ -297,7 +310,6 @@ export class Viewer {
     this.state.point(id);
     for (const overlay of this.overlays) overlay.name(overlay.slice === slice ? id : 0, at, this.state.seed);
     this.readout.show(voxel ?? this.state.cross, voxel ? id : null);
-    this.readout.level(slice?.drawn ?? this.slice("z").drawn);
   }
 
   /** Select what lies under a point: the exact id, as a coarse tile shows the commonest one. @param {Slice} slice @param {{x: number, y: number}} at @param {boolean} add */
@@ -397,9 +409,18 @@ export class Viewer {
   }
 }
 
+/**
+ * A pane is drawn again only when this differs: what it shows, and where.
+ * @param {number[]} area @param {import("./types.js").Cell[]} cells
+ */
+function describe(area, cells) {
+  const parts = cells.map((c) => `${c.rect} ${c.image?.tile.key} ${c.labels?.tile.key} ${c.failed} ${c.sharp}`);
+  return `${area} ${parts.join("|")}`;
+}
+
 /** @param {HTMLCanvasElement} canvas @returns {Renderer} */
 function makeRenderer(canvas) {
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, desynchronized: false });
+  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
   return gl ? new GlRenderer(canvas, gl) : new CanvasRenderer(canvas);
 }
 
