@@ -19,11 +19,13 @@ from mitoem.front import (
     table,
     volumes,
 )
+from mitoem.geometry import Box
 from mitoem.version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
+    "Box",
     "__version__",
     "add_labels",
     "csv",
