@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoem.geometry import Index
-from mitoem.phantom.tissue import Doubles, Floats, Frame
+from mitoem.phantom.grid import Doubles, Floats
+from mitoem.phantom.tissue import Frame
 
 OUTSIDE = 40.0
 """Distances outside a body are kept up to here, nm."""

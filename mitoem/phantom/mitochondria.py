@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoem.geometry import Index
-from mitoem.phantom.bodies import Noise, Window, quantise, sweep, window_of
+from mitoem.phantom.bodies import OUTSIDE, Noise, Window, quantise, sweep, window_of
+from mitoem.phantom.grid import PAD, PITCH, Floats, refine
 from mitoem.phantom.plans import Plan
-from mitoem.phantom.tissue import PAD, PITCH, Floats, Frame, Walls, refine
+from mitoem.phantom.tissue import Frame, Walls
 
 _GAP = 30.0
 """Cytoplasm left between a mitochondrion and the membrane of its cell, nm."""
@@ -57,15 +58,19 @@ def carve(
         partner = made.get(p.partner)
         body, whole = _body(frame, p, window, walls, noise.at(window, shift))
         there = labels[window.index]
-        own = 0 if partner is None else partner.identity
+        own = 0
+        if partner is not None:
+            own = partner.identity
+            # Each keeps a membrane of its own where they touch.
+            np.maximum(body, -_distance_in(window, partner), out=body)
         if np.any((body < 35.0) & (there > 0) & (there != own)):
             continue
         inside = _largest((body < 0) & (there == 0), p)
         if inside is None or np.count_nonzero(inside) < _KEPT * whole:
             continue
-        if own and not _meets(inside, there == own):
+        if own and own not in _beside(inside, there):
             continue
-        body[~inside & (body < 4.0)] = 4.0
+        body[~inside & (body < 0)] = 12.0
         identity = len(made) + 1
         there[inside] = identity
         made[number] = Mitochondrion(identity, window, quantise(body), p, shift)
@@ -100,9 +105,27 @@ def _largest(inside: NDArray[np.bool_], p: Plan) -> NDArray[np.bool_] | None:
     return np.asarray(parts == best + 1)
 
 
-def _meets(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> bool:
-    """Whether two masks have voxels side by side."""
-    return bool((ndimage.binary_dilation(a, _RIM) & b).any())
+def _distance_in(window: Window, m: Mitochondrion) -> Floats:
+    """Signed distance in nm of another mitochondrion over a window."""
+    distance = np.full(window.shape, OUTSIDE, np.float32)
+    here, there = [], []
+    for a, b in zip(window.index, m.window.index, strict=True):
+        low, high = max(a.start, b.start), max(a.start, b.start, min(a.stop, b.stop))
+        here.append(slice(low - a.start, high - a.start))
+        there.append(slice(low - b.start, high - b.start))
+    distance[tuple(here)] = m.distance[tuple(there)] * np.float32(2.0)
+    return distance
+
+
+def _beside(inside: NDArray[np.bool_], labels: NDArray[np.uint16]) -> list[int]:
+    """Ids other than 0 with voxels outside a mask and beside it (26-connected)."""
+    others = (labels > 0) & ~inside
+    if not others.any():
+        return []
+    (box,) = ndimage.find_objects(others.astype(np.uint8))
+    near = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+    rim = ndimage.binary_dilation(inside[near], _RIM) & others[near]
+    return [int(k) for k in np.unique(labels[near][rim])]
 
 
 def contacts(labels: NDArray[np.uint16], made: list[Mitochondrion]) -> list[tuple[int, int]]:
@@ -110,9 +133,6 @@ def contacts(labels: NDArray[np.uint16], made: list[Mitochondrion]) -> list[tupl
     pairs: set[tuple[int, int]] = set()
     for m in made:
         part = labels[m.window.index]
-        if not np.any((part > 0) & (part != m.identity)):
-            continue
-        rim = part[ndimage.binary_dilation(part == m.identity, _RIM)]
-        for other in np.unique(rim[(rim > 0) & (rim != m.identity)]).tolist():
+        for other in _beside(part == m.identity, part):
             pairs.add((min(m.identity, other), max(m.identity, other)))
     return sorted(pairs)

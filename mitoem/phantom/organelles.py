@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoem.phantom.bodies import Tube, Window, quantise, resample, sweep, window_of
-from mitoem.phantom.tissue import BITS, PAD, PITCH, Cell, Doubles, Frame, Walls
+from mitoem.phantom.grid import PAD, PITCH, Doubles
+from mitoem.phantom.tissue import BITS, Cell, Frame, Walls
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,7 @@ def _boutons(
             if rng.random() < 0.15:
                 continue
             reach = cell.radius[k] * rng.uniform(0.9, 1.3) + 90
-            # A jittered lattice: vesicles crowd and never overlap.
-            pitch = rng.uniform(48, 60)
-            n = int(2 * reach / pitch) + 1
-            lattice = (np.stack(np.meshgrid(*[np.arange(n)] * 3), axis=-1).reshape(-1, 3)) * pitch
-            lattice = lattice - reach + rng.uniform(-0.26, 0.26, lattice.shape) * pitch
-            lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.6, 0.97)]
-            far = np.linalg.norm(lattice * rng.uniform(0.8, 1.5, 3), axis=1)
-            crowd = far + rng.normal(size=len(far)) * 0.18 * reach
-            lattice = lattice[crowd < reach] + cell.path[k] + rng.normal(size=3) * reach * 0.25
+            lattice = _cluster(reach, rng) + cell.path[k]
             lattice = lattice[frame.holds(lattice, 0.0)]
             if not len(lattice):
                 continue
@@ -126,6 +119,18 @@ def _boutons(
         frame, synapse, rng.uniform(110, 210, len(synapse)), rng.uniform(0.5, 1, len(synapse))
     )
     return Dots.sort(frame, place, radius, strength), clefts
+
+
+def _cluster(reach: float, rng: np.random.Generator) -> Doubles:
+    """Places of the vesicles of one cluster around 0: a jittered lattice, so none overlap."""
+    pitch = rng.uniform(48, 60)
+    n = int(2 * reach / pitch) + 1
+    lattice = np.stack(np.meshgrid(*[np.arange(n)] * 3), axis=-1).reshape(-1, 3) * pitch - reach
+    lattice = lattice + rng.uniform(-0.26, 0.26, lattice.shape) * pitch
+    lattice = lattice[rng.random(len(lattice)) < rng.uniform(0.6, 0.97)]
+    far = np.linalg.norm(lattice * rng.uniform(0.8, 1.5, 3), axis=1)
+    crowd = far + rng.normal(size=len(far)) * 0.18 * reach
+    return np.asarray(lattice[crowd < reach] + rng.normal(size=3) * reach * 0.25)
 
 
 def _tubules(frame: Frame, cells: list[Cell], walls: Walls, rng: np.random.Generator) -> Dots:

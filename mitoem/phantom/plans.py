@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from mitoem.phantom.bodies import Tube, arc_length, resample
-from mitoem.phantom.tissue import Cell, Doubles, Frame
+from mitoem.phantom.grid import Doubles
+from mitoem.phantom.tissue import Cell, Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitoem.phantom.bodies import Noise, Window
+from mitoem.phantom.grid import Doubles, Floats, refine
 from mitoem.phantom.mitochondria import Mitochondrion
 from mitoem.phantom.organelles import Body, Dots, Organelles
-from mitoem.phantom.tissue import (
-    BITS,
-    GIANT,
-    GLIA,
-    MYELIN,
-    Cell,
-    Doubles,
-    Floats,
-    Frame,
-    Walls,
-    refine,
-)
+from mitoem.phantom.tissue import BITS, GIANT, GLIA, MYELIN, Cell, Frame, Walls
 
 Profile: TypeAlias = Callable[[Doubles, Doubles], Doubles]
 
@@ -188,7 +178,7 @@ class Painter:
         phase = (y * heading[0] + x * heading[1] + z * 30 * along[0]) * (2 * np.pi / period)
         wave = np.sin(phase.astype(np.float32) + wander * np.float32(1.9))
         strength = np.clip(0.7 + 0.5 * patch, 0.0, 1.3) * np.clip((depth - 14) / 14, 0, 1)
-        tone = 108 + (m.shift[2] % 17 - 8) * 1.8
+        tone = 115 + (m.shift[2] % 17 - 8) * 1.8
         inner = tone + 6 * patch + 5.5 * wander
         inner += strength * (34 * np.maximum(wave - 0.35, 0) - 22 * np.maximum(-wave - 0.2, 0))
         rim = np.exp(-(((depth - 5) / 7.0) ** 2)) - 0.22 * np.exp(-(((depth - 19) / 6.0) ** 2))
@@ -287,8 +277,11 @@ def _expose(grey: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     tilt = rng.normal(0.0, 3.5, 2)
     shade = np.linspace(-1, 1, height)[:, None] * tilt[0] + np.linspace(-1, 1, width) * tilt[1]
     # Four bytes summed are near enough to normal, and much cheaper; their deviation is 148.
-    draws = rng.integers(0, 1 << 32, (height, width), np.uint32).view(np.uint8)
-    noise = draws.reshape(height, width, 4).sum(axis=2, dtype=np.uint16).astype(np.float32)
+    draws = rng.integers(0, 1 << 32, height * width, np.uint32).view(np.uint8)
+    first, second, third, fourth = draws.reshape(4, height, width)
+    noise = np.add(first, second, dtype=np.uint16).astype(np.float32)
+    noise += third
+    noise += fourth
     noise -= 510
     noise *= np.sqrt(np.maximum(grey, 20.0) / 150) * np.float32(rng.uniform(7.0, 12.0) / 148)
     grey += noise

@@ -16,17 +16,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mitoem.geometry import Index, VoxelSize
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from mitoem.phantom.grid import PAD, PITCH, Doubles, Floats
 
 BITS = 5
 GLIA, GIANT, MYELIN = 0, 30, 31
 """Codes that no other kind of cell has; glia touching glia is one cell, as it looks in EM."""
 _DENDRITES, _AXONS = range(1, 10), range(10, 30)
-PITCH = 6
-"""Voxels of the image to one of the coarse grid, along y and x."""
-PAD = 2
 REACH = 160.0
 """Signed distances are cut off here, nm."""
 _WINDOW = 170.0
@@ -88,7 +83,7 @@ class Calibre:
 
 CALIBRES = (
     Calibre("dendrite", 300.0, 0.36, 0.18, 0.24, 0.08, 0.4),
-    Calibre("myelin", 400.0, 0.15, 0.05, 0.02, 0.05, 0.5),
+    Calibre("myelin", 330.0, 0.2, 0.05, 0.02, 0.05, 0.5),
     Calibre("axon", 105.0, 0.35, 0.42, 0.46, 0.13, 0.6),
     Calibre("fine", 72.0, 0.28, 0.32, 0.48, 0.18, 0.6),
     Calibre("glia", 85.0, 0.40, 0.55, 0.14, 0.60, 0.0),
@@ -249,6 +244,8 @@ def _signed(cells: list[Cell], axes: tuple[Doubles, Doubles, Doubles]) -> Floats
     reach[GLIA] = _GAP
     for cell in cells:
         _splat(reach[cell.code], cell, axes)
+    # A sheath is stiff: what lies beside it gives way.
+    reach[MYELIN] -= 110 * np.minimum(1.0, (_WINDOW - reach[MYELIN]) / _WINDOW)
     signed = np.empty((BITS, *shape), np.float32)
     codes = np.arange(1 << BITS)
     for b in range(BITS):
@@ -284,34 +281,3 @@ def _splat(field: Floats, cell: Cell, axes: tuple[Doubles, Doubles, Doubles]) ->
         away -= r
         part = field[a, b, c]
         np.minimum(part, away, out=part)
-
-
-def stretch(n: int, start: float) -> tuple[NDArray[np.intp], Floats]:
-    """Rows and weights (3, n) of the quadratic B-spline that refines the coarse grid PITCH-fold.
-
-    ``start`` is the place of the first fine voxel in fine voxels.
-    """
-    place = (np.arange(n) + start) / PITCH + PAD
-    row = np.rint(place).astype(np.intp)
-    t = (place - row).astype(np.float32)
-    weights = np.stack([0.5 * (0.5 - t) ** 2, 0.75 - t * t, 0.5 * (0.5 + t) ** 2])
-    return row[None] + np.array([[-1], [0], [1]]), weights.astype(np.float32)
-
-
-def refine(coarse: Floats, start: tuple[float, float], size: tuple[int, int]) -> Floats:
-    """Fine values (…, h, w) of a coarse field (…, y, x) from the fine voxel ``start`` on."""
-    rows, row_weight = stretch(size[0], start[0])
-    columns, column_weight = stretch(size[1], start[1])
-    low, high = rows[0, 0], rows[2, -1] + 1
-    part = coarse[..., low:high, :]
-    wide = part[..., columns[0]] * column_weight[0]
-    wide += part[..., columns[1]] * column_weight[1]
-    wide += part[..., columns[2]] * column_weight[2]
-    rows = rows - low
-    fine = np.take(wide, rows[0], axis=-2)
-    fine *= row_weight[0][:, None]
-    for tap in (1, 2):
-        more = np.take(wide, rows[tap], axis=-2)
-        more *= row_weight[tap][:, None]
-        fine += more
-    return np.asarray(fine, np.float32)
