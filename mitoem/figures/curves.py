@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mitoem.figures.samples import Values, groups, numbers, sample
-from mitoem.figures.style import INKS, Theme, figure, log_axis, tint, title, unit
+from mitoem.figures.samples import Sample, Values, groups, numbers, sample
+from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, tint, title, unit
 from mitoem.scores.precision import AveragePrecision
 
 WEBGL_FROM: Final = 3_000
@@ -37,7 +37,18 @@ def scatter(
     Cut instances are hollow, or hidden and counted when ``complete_only``.
     """
     drawn = sample(frame, x, y, logs=(log_x, log_y), complete_only=complete_only, total=total)
-    ink, traces = INKS[theme], []
+    traces = _points(drawn, x, y, group, ink=INKS[theme])
+    plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
+    plot.update_xaxes(_axis(numbers(drawn.rows, x), log=log_x), title_text=title(x))
+    plot.update_yaxes(_axis(numbers(drawn.rows, y), log=log_y), title_text=title(y))
+    plot.update_yaxes(minor_ticks="")
+    plot.update_layout(dragmode="select", showlegend=group is not None or bool(drawn.cut.any()))
+    return plot
+
+
+def _points(drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink) -> list[Any]:
+    """One trace of points per group, and one more, hollow, for its cut instances."""
+    traces = []
     kind = go.Scattergl if len(drawn.rows) >= WEBGL_FROM else go.Scatter
     opacity = float(np.clip(60 / np.sqrt(max(len(drawn.rows), 1)), 0.25, 0.8))
     for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
@@ -49,6 +60,7 @@ def scatter(
                 continue
             words = ", ".join(w for w in (name, "cut by a face" if cut else "") if w)
             marker = {"color": colour, "size": 6, "symbol": symbol + "-open" * cut}
+            hover = f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
             traces.append(
                 kind(
                     x=numbers(part, x),
@@ -58,18 +70,10 @@ def scatter(
                     showlegend=not (cut and name),
                     mode="markers",
                     marker={**marker, "opacity": opacity, "line": {"width": 1 if cut else 0}},
-                    hovertemplate=(
-                        f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
-                        f"<extra>{words}</extra>"
-                    ),
+                    hovertemplate=f"{hover}<extra>{words}</extra>",
                 )
             )
-    plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
-    plot.update_xaxes(_axis(numbers(drawn.rows, x), log=log_x), title_text=title(x))
-    plot.update_yaxes(_axis(numbers(drawn.rows, y), log=log_y), title_text=title(y))
-    plot.update_yaxes(minor_ticks="")
-    plot.update_layout(dragmode="select", showlegend=group is not None or bool(drawn.cut.any()))
-    return plot
+    return traces
 
 
 def ecdf(
@@ -91,19 +95,14 @@ def ecdf(
             continue
         everything.append(values)
         colour = ink.accent if len(tables) == 1 else ink.series[number % len(ink.series)]
-        share = np.arange(values.size + 1) / values.size
+        dash = _DASHES[number % len(_DASHES)]
         traces.append(
             go.Scatter(
                 x=np.concatenate([values[:1], values]),
-                y=share,
+                y=np.arange(values.size + 1) / values.size,
                 name=name,
                 mode="lines",
-                line={
-                    "shape": "hv",
-                    "width": 2,
-                    "color": colour,
-                    "dash": _DASHES[number % len(_DASHES)],
-                },
+                line={"shape": "hv", "width": 2, "color": colour, "dash": dash},
                 hovertemplate=f"%{{y:.1%}} have at most %{{x:.4~g}} {unit(column)}",
             )
         )

@@ -16,7 +16,7 @@ TRUNCATION_VOXELS: Final = 2_000
 """Least voxels of a MitoEM instance, as its data set card states; nobody has verified it."""
 
 LIMITS_NOTE: Final = (
-    "Lines: 2,000 voxels, the least that MitoEM states; 5,000 and 15,000, its size classes."
+    "<br>Lines: 2,000 voxels, the least that MitoEM states; 5,000 and 15,000, its size classes."
 )
 
 
@@ -43,8 +43,7 @@ def histogram(
     ink = INKS[theme]
     traces, tallest = _bars(drawn, column, edges, group, overlaid=log_y, ink=ink)
     lines = _limits(drawn.rows, column, edges)
-    note = f"<br>{LIMITS_NOTE}" if lines else ""
-    plot = figure(traces, theme=theme, caption=drawn.caption + note)
+    plot = figure(traces, theme=theme, caption=drawn.caption + (LIMITS_NOTE if lines else ""))
     room = (edges[-1] - edges[0]) * 0.02
     plain = {"range": [edges[0] - room, edges[-1] + room]}
     plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))

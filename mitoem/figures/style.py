@@ -79,6 +79,21 @@ def title(column: str) -> str:
 def figure(traces: Sequence[Any], *, theme: Theme, caption: str) -> go.Figure:
     """These traces on no background, with light rules and a caption below."""
     ink = INKS[theme]
+    template = {"layout": _layout(ink)}
+    drawn = go.Figure(list(traces), {"template": template})
+    note = {"xref": "paper", "yref": "paper", "showarrow": False}
+    below = {"x": 0, "y": 0, "yshift": -52, "xanchor": "left", "yanchor": "top", "align": "left"}
+    font = {"size": 12, "color": ink.quiet}
+    drawn.add_annotation({**note, **below, "text": caption, "font": font})
+    if not traces:
+        font = {"size": 15, "color": ink.quiet}
+        drawn.add_annotation({**note, "x": 0.5, "y": 0.5, "text": "Nothing to draw", "font": font})
+        drawn.update_xaxes(showticklabels=False, ticks="")
+        drawn.update_yaxes(showticklabels=False, showgrid=False)
+    return drawn
+
+
+def _layout(ink: Ink) -> dict[str, Any]:
     axis = {
         "linecolor": ink.quiet,
         "tickcolor": ink.quiet,
@@ -89,7 +104,7 @@ def figure(traces: Sequence[Any], *, theme: Theme, caption: str) -> go.Figure:
         "zeroline": False,
         "automargin": True,
     }
-    layout = {
+    return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 13, "color": ink.text},
@@ -111,33 +126,6 @@ def figure(traces: Sequence[Any], *, theme: Theme, caption: str) -> go.Figure:
         "newselection": {"line": {"color": ink.accent, "width": 1.5, "dash": "solid"}},
         "separators": ".,",
     }
-    drawn = go.Figure(list(traces), {"template": {"layout": layout}})
-    drawn.add_annotation(
-        text=caption,
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=0,
-        yshift=-52,
-        xanchor="left",
-        yanchor="top",
-        align="left",
-        showarrow=False,
-        font={"size": 12, "color": ink.quiet},
-    )
-    if not traces:
-        drawn.add_annotation(
-            text="Nothing to draw",
-            xref="paper",
-            yref="paper",
-            x=0.5,
-            y=0.5,
-            showarrow=False,
-            font={"size": 15, "color": ink.quiet},
-        )
-        drawn.update_xaxes(showticklabels=False, ticks="")
-        drawn.update_yaxes(showticklabels=False, showgrid=False)
-    return drawn
 
 
 def log_axis(low: float, high: float) -> dict[str, Any]:

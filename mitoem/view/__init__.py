@@ -160,21 +160,15 @@ def resolve(request: ViewRequest, info: VolumeInfo) -> tuple[View, tuple[Notice,
     plane = reader.choice("plane", request.plane, get_args(Plane), single or "z")
     if single and plane != single:
         reader.say("plane", plane, f"{single}, as layout={single} shows that plane alone", single)
-    centre = _centre(info, labels)
-    z, y, x = (
-        reader.position(word, wish, size, middle)
-        for word, wish, size, middle in zip(
-            "zyx", (request.z, request.y, request.x), info.shape, centre, strict=True
-        )
-    )
+    middle, size = _centre(info, labels), info.shape
     view = View(
         volume=info.name,
         labels=labels.name if labels else None,
         plane=single or plane,
         layout=layout,
-        x=x,
-        y=y,
-        z=z,
+        x=reader.position("x", request.x, size[2], middle[2]),
+        y=reader.position("y", request.y, size[1], middle[1]),
+        z=reader.position("z", request.z, size[0], middle[0]),
         zoom=reader.zoom(request.zoom),
         sel=reader.selection(request.sel, any_labels=labels is not None),
         op=reader.pair("op", request.op, DEFAULT_OPACITY, top=100, rising=False),
