@@ -7,7 +7,15 @@ cluster, send ``block_partial`` to where the blocks are, add what comes back, an
 from mitoem.morphometry.block import block_partial, halo
 from mitoem.morphometry.columns import COLUMNS, MEDIUM_VOXELS, SMALL_VOXELS, Column
 from mitoem.morphometry.partial import Partial
-from mitoem.morphometry.stream import BLOCK, blocks, measure, measure_blocks, volume_partial
+from mitoem.morphometry.skeleton import Skeleton, skeleton
+from mitoem.morphometry.stream import (
+    BLOCK,
+    blocks,
+    measure,
+    measure_blocks,
+    volume_partial,
+    volume_skeletons,
+)
 from mitoem.morphometry.table import NO_SPLIT, empty, finish
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "SMALL_VOXELS",
     "Column",
     "Partial",
+    "Skeleton",
     "block_partial",
     "blocks",
     "empty",
@@ -25,5 +34,7 @@ __all__ = [
     "halo",
     "measure",
     "measure_blocks",
+    "skeleton",
     "volume_partial",
+    "volume_skeletons",
 ]

@@ -72,7 +72,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
         _EIGEN,
         "float64",
     ),
-    Column("length_um", "µm", "cable length of the skeleton", _SKELETON, "float64"),
+    Column(
+        "length_um", "µm", "cable length of the skeleton, from tip to tip", _SKELETON, "float64"
+    ),
     Column("branch_points", "", "skeleton nodes where more than two branches meet", "", "Int64"),
     Column("end_points", "", "skeleton nodes with one branch", "", "Int64"),
     Column("loops", "", "independent cycles of the skeleton", "", "Int64"),
@@ -86,7 +88,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "radius_min_um",
         "µm",
-        "smallest such distance along the skeleton, away from its ends",
+        "smallest such distance along the skeleton, further than the mean from its ends",
         "Euclidean distance transform in nm",
         "float64",
     ),
@@ -104,7 +106,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "nearest_neighbour_um",
         "µm",
-        "distance between its surface and the nearest other instance's",
+        "distance between its surface and the nearest other instance's, by voxel face centres; 0 "
+        "where they touch, blank for a lone instance",
         "",
         "float64",
     ),
@@ -117,8 +120,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "possible_moas",
         "",
-        "possibly a mitochondrion on a string: a thin stretch between two swellings",
-        "",
+        "possible mitochondrion on a string: along the skeleton a stretch of radius up to 80 nm "
+        "between two swellings each at least twice as thick",
+        "after Zhang et al. 2016",
         "boolean",
     ),
     Column("touches_border", "", "touches a face of the labelled region: a cut object", "", "bool"),

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import product
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,25 @@ from mitoem.errors import LabelsInvalid, RunCancelled, ShapeMismatch
 from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.labels import check
 from mitoem.morphometry.block import block_partial, halo
+from mitoem.morphometry.border import within
 from mitoem.morphometry.partial import Partial
+from mitoem.morphometry.skeleton import Skeleton, skeleton
 from mitoem.morphometry.table import SplitLike, finish
 
 Reader: TypeAlias = Callable[[Box], NDArray[np.generic]]
 """Reads a box of a volume: an array of the box's shape."""
+
+Progress: TypeAlias = Callable[[float, str], None]
+Cancelled: TypeAlias = Callable[[], bool]
 
 BLOCK: Final[Index] = (64, 512, 512)
 """Core of a block in voxels (z, y, x): whole chunks of 32 × 128 × 128."""
 
 _MOST_WORKERS: Final = 8
 _ADD_TOGETHER: Final = 16
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def measure(
@@ -39,37 +47,41 @@ def measure(
     origin: Index = (0, 0, 0),
     splits: Sequence[SplitLike] = (),
     neighbours: bool = True,
+    skeletons: bool = False,
     block: Index = BLOCK,
     workers: int | None = None,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
 ) -> pd.DataFrame:
     """Measure every instance of an array of labels.
 
     ``labels``: whole numbers (z, y, x), 0 = background. ``image``: of the same shape, or None.
     ``voxel_size``: nm (z, y, x). ``region``: what was labelled, in voxels of the array; None for
     all of it. ``origin``: where the array starts in the volume that the table speaks of.
-    ``neighbours``: measure distances between instances too, which takes the most memory. Returns
-    one row per instance by rising id, with the columns of COLUMNS; the table depends on neither
-    ``block`` nor ``workers``. Raises LabelsInvalid, ShapeMismatch, BoxOutside, RunCancelled.
+    ``neighbours``, ``skeletons``: measure distances between instances, and lengths and branches,
+    too. Returns one row per instance by rising id, with the columns of COLUMNS; the table depends
+    on neither ``block`` nor ``workers``. Raises LabelsInvalid, ShapeMismatch, BoxOutside,
+    RunCancelled.
     """
     if labels.ndim != 3:
         raise LabelsInvalid(f"labels have {labels.ndim} axes, expected 3 (z, y, x)")
     if image is not None and image.shape != labels.shape:
         raise ShapeMismatch(f"image of shape {image.shape}, labels of shape {labels.shape}")
-    partial = volume_partial(
+    return measure_blocks(
         lambda box: labels[box.slices],
         None if image is None else lambda box: image[box.slices],
         (labels.shape[0], labels.shape[1], labels.shape[2]),
         voxel_size=voxel_size,
         regions=() if region is None else (region,),
+        origin=origin,
+        splits=splits,
         neighbours=neighbours,
+        skeletons=skeletons,
         block=block,
         workers=workers,
         progress=progress,
         cancelled=cancelled,
     )
-    return finish(partial.moved(origin), voxel_size=voxel_size, splits=splits, cancelled=cancelled)
 
 
 def measure_blocks(
@@ -79,12 +91,14 @@ def measure_blocks(
     *,
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
+    origin: Index = (0, 0, 0),
     splits: Sequence[SplitLike] = (),
     neighbours: bool = True,
+    skeletons: bool = False,
     block: Index = BLOCK,
     workers: int | None = None,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
 ) -> pd.DataFrame:
     """Measure every instance of a volume that is read box by box; else as ``measure``.
 
@@ -100,10 +114,28 @@ def measure_blocks(
         neighbours=neighbours,
         block=block,
         workers=workers,
-        progress=progress,
+        progress=_share(progress, 0.0, 0.3 if skeletons else 0.7),
         cancelled=cancelled,
     )
-    return finish(partial, voxel_size=voxel_size, splits=splits, cancelled=cancelled)
+    lines = None
+    if skeletons:
+        lines = volume_skeletons(
+            partial,
+            read_labels,
+            voxel_size=voxel_size,
+            regions=regions,
+            workers=workers,
+            progress=_share(progress, 0.3, 0.8),
+            cancelled=cancelled,
+        )
+    return finish(
+        partial.moved(origin),
+        voxel_size=voxel_size,
+        splits=splits,
+        skeletons=lines,
+        progress=_share(progress, 0.8 if skeletons else 0.7, 1.0),
+        cancelled=cancelled,
+    )
 
 
 def volume_partial(
@@ -113,11 +145,11 @@ def volume_partial(
     *,
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
-    neighbours: bool = True,
+    neighbours: bool = False,
     block: Index = BLOCK,
     workers: int | None = None,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Partial:
     """The sums of a whole volume: what ``measure_blocks`` makes its table of."""
     labelled = tuple(region.inside(shape) for region in regions) or (Box.whole(shape),)
@@ -148,6 +180,33 @@ def volume_partial(
     return total
 
 
+def volume_skeletons(
+    partial: Partial,
+    read_labels: Reader,
+    *,
+    voxel_size: VoxelSize,
+    regions: Sequence[Box] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> list[Skeleton]:
+    """The skeleton of every instance of the sums, each from a crop that is read again."""
+
+    def one(row: int) -> Skeleton:
+        low, high = partial.low[row].tolist(), partial.high[row].tolist()
+        box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        labels = check(_read(read_labels, box, "labels"))
+        mask = within(labels, box, regions or (box,)) == partial.ids[row]
+        return skeleton(mask, voxel_size=voxel_size)
+
+    rows, found = range(partial.ids.size), []
+    for line in _each(one, rows, workers, cancelled):
+        found.append(line)
+        if progress is not None:
+            progress(len(found) / len(rows), f"skeleton {len(found)} of {len(rows)}")
+    return found
+
+
 def blocks(regions: Sequence[Box], block: Index) -> Iterator[Box]:
     """Cores that cover the regions: blocks of a grid through voxel 0, clipped to their hull."""
     low = tuple(min(r.start[k] for r in regions) for k in range(3))
@@ -167,26 +226,31 @@ def blocks(regions: Sequence[Box], block: Index) -> Iterator[Box]:
 
 
 def _each(
-    one: Callable[[Box], Partial],
-    cores: Sequence[Box],
-    workers: int | None,
-    cancelled: Callable[[], bool] | None,
-) -> Iterator[Partial]:
-    """The partial of every core, in order; a few at work at a time, so that few are in memory."""
-    count = workers or min(os.cpu_count() or 1, _MOST_WORKERS, len(cores))
-    pending: deque[Future[Partial]] = deque()
+    one: Callable[[T], R], items: Sequence[T], workers: int | None, cancelled: Cancelled | None
+) -> Iterator[R]:
+    """The answer for every item, in order; a few at work at a time, so that few are in memory."""
+    count = workers or min(os.cpu_count() or 1, _MOST_WORKERS, max(len(items), 1))
+    pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(count, thread_name_prefix="measure") as pool:
         try:
-            for core in cores:
+            for number, item in enumerate(items):
                 if len(pending) > count:
                     yield pending.popleft().result()
                 if cancelled is not None and cancelled():
-                    raise RunCancelled(f"measuring stopped before block {core}")
-                pending.append(pool.submit(one, core))
+                    raise RunCancelled(f"measuring stopped at {number} of {len(items)} pieces")
+                pending.append(pool.submit(one, item))
             while pending:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _share(progress: Progress | None, low: float, high: float) -> Progress | None:
+    """Progress of a part of the work that takes from ``low`` to ``high`` of the whole."""
+    if progress is None:
+        return None
+    whole = progress
+    return lambda done, text: whole(low + done * (high - low), text)
 
 
 def _read(read: Reader, box: Box, what: str) -> NDArray[np.generic]:

@@ -13,6 +13,7 @@ from mitoem.geometry import VoxelSize, voxel_volume_um3
 from mitoem.morphometry.columns import COLUMNS, MEDIUM_VOXELS, SMALL_VOXELS
 from mitoem.morphometry.neighbours import neighbours
 from mitoem.morphometry.partial import SUMS, Partial
+from mitoem.morphometry.skeleton import Skeleton
 from mitoem.morphometry.surface import area_um2
 
 NO_SPLIT = "none"
@@ -40,12 +41,15 @@ def finish(
     *,
     voxel_size: VoxelSize,
     splits: Sequence[SplitLike] = (),
+    skeletons: Sequence[Skeleton] | None = None,
+    progress: Callable[[float, str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> pd.DataFrame:
     """One row per instance, by rising id, with every column of COLUMNS.
 
     ``voxel_size`` in nm (z, y, x). ``splits``: the first that holds the centroid's section names
-    the row. Columns that were not measured are there and blank. Raises RunCancelled.
+    the row. ``skeletons``: of every row, or None. Columns that were not measured are there and
+    blank. Raises RunCancelled.
     """
     sums = {name: partial.sums[:, k] for k, name in enumerate(SUMS)}
     count = sums["count"]
@@ -68,13 +72,17 @@ def finish(
     )
     values["touches_border"] = partial.cut
     values["split"] = _split(mean[:, 0], splits)
-    if partial.faces.ids.size:
-        surfaces = partial.faces.by_row(partial.ids)
-        found = neighbours(surfaces, voxel_size=voxel_size, cancelled=cancelled)
-        values["nearest_neighbour_um"] = found.nearest_um
-        values["neighbour_count"] = found.count
     sizes = np.searchsorted([SMALL_VOXELS, MEDIUM_VOXELS], count)
     values["size_class"] = np.array(["small", "medium", "large"], object)[sizes]
+    if skeletons is not None:
+        values |= _lines(skeletons)
+    if partial.faces.ids.size:
+        surfaces = partial.faces.by_row(partial.ids)
+        found = neighbours(surfaces, voxel_size=voxel_size, progress=progress, cancelled=cancelled)
+        values["nearest_neighbour_um"] = found.nearest_um
+        values["neighbour_count"] = found.count
+    if progress is not None:
+        progress(1.0, f"{partial.ids.size} instances")
     return frame(values)
 
 
@@ -125,6 +133,19 @@ def _axes(partial: Partial, edges: NDArray[np.float64]) -> dict[str, NDArray[np.
     values[values < 1e-12 * values[:, 2:]] = 0.0
     minor, middle, major = np.sqrt(values).T
     return {"elongation": _ratio(major, middle), "flatness": _ratio(middle, minor)}
+
+
+def _lines(skeletons: Sequence[Skeleton]) -> dict[str, list[float] | list[int] | list[bool]]:
+    """The columns that skeletons fill."""
+    return {
+        "length_um": [s.length * 1e-3 for s in skeletons],
+        "branch_points": [s.branch_points for s in skeletons],
+        "end_points": [s.end_points for s in skeletons],
+        "loops": [s.loops for s in skeletons],
+        "radius_mean_um": [s.radius_mean * 1e-3 for s in skeletons],
+        "radius_min_um": [s.radius_min * 1e-3 for s in skeletons],
+        "possible_moas": [s.possible_moas for s in skeletons],
+    }
 
 
 def _ratio(over: NDArray[np.float64], under: NDArray[np.float64]) -> NDArray[np.float64]:
