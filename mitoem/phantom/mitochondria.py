@@ -55,11 +55,9 @@ def carve(
         if window is None:
             continue
         shift: Index = (int(rng.integers(24)), int(rng.integers(128)), int(rng.integers(128)))
-        partner = made.get(p.partner)
         body, whole = _body(frame, p, window, walls, noise.at(window, shift))
-        there = labels[window.index]
-        own = 0
-        if partner is not None:
+        there, own = labels[window.index], 0
+        if (partner := made.get(p.partner)) is not None:
             own = partner.identity
             # Each keeps a membrane of its own where they touch.
             np.maximum(body, -_distance_in(window, partner), out=body)

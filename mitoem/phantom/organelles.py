@@ -151,7 +151,7 @@ def _tubules(frame: Frame, cells: list[Cell], walls: Walls, rng: np.random.Gener
     place = np.concatenate(rows)
     keep = clearance(frame, walls, place, None) > 35
     place = place[keep]
-    return Dots.sort(frame, place, np.full(len(place), 9.0), rng.uniform(0.3, 1.0, len(place)))
+    return Dots.sort(frame, place, np.full(len(place), 10.0), rng.uniform(0.1, 0.5, len(place)))
 
 
 def _granules(frame: Frame, walls: Walls, rng: np.random.Generator) -> Dots:

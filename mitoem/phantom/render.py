@@ -23,6 +23,8 @@ _ENVELOPE = (
     np.exp(-np.maximum(_DEEP - 60, 0) / 60),
 )
 """The two membranes of a nucleus and the chromatin that lines them, over depth from -100 nm."""
+_MARKED = 0.06
+"""Part of the sections that a notch in the knife has marked."""
 _STEP = 2.0
 """Resolution of the membrane table, nm."""
 
@@ -45,12 +47,13 @@ class Painter:
         self.scene = scene
         height, width = scene.frame.shape[1:]
         self.tone = _tones(rng)
-        grain = rng.standard_normal((height + 128, width + 128), dtype=np.float32)
+        grain = rng.standard_normal((height + 144, width + 144), dtype=np.float32)
         fine = _smooth(grain)
         coarse = _smooth(_smooth(_smooth(_smooth(fine))))
         mottle = fine / fine.std() * np.float32(0.55) + coarse / coarse.std()
         # Cytoplasm is light with dark specks, not the other way round.
-        self.grain: Floats = mottle - np.float32(0.22) * mottle * mottle
+        # The rim is cut off, as blur did not reach it.
+        self.grain: Floats = (mottle - np.float32(0.22) * mottle * mottle)[8:-8, 8:-8]
         self.cristae = Noise(rng, (0.8, 3.2, 3.2))
         self.patches = Noise(rng, (1.5, 9.0, 9.0))
         self.total = _membrane_table()
@@ -89,6 +92,8 @@ class Painter:
         _stamp(grey, o.granules, z, voxel, _grain_profile)
         _stamp(grey, o.tubules, z, voxel, _grain_profile)
         _stamp(grey, o.vesicles, z, voxel, _ring_profile)
+        # Where things lie over each other they darken less and less.
+        np.maximum(grey, np.float32(66.0), out=grey)
 
     def _membranes(self, grey: Floats, wall: Floats, slope: Floats) -> None:
         """Two dark leaflets with a faint gap, averaged over the thickness of the section."""
@@ -288,5 +293,18 @@ def _expose(grey: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     grey -= 150
     grey *= np.float32(gain)
     grey += (shade + 150 + offset).astype(np.float32)
+    if rng.random() < _MARKED:
+        _scratch(grey, rng)
     np.clip(grey, 0, 255, out=grey)
     return np.asarray(np.rint(grey), np.uint8)
+
+
+def _scratch(grey: Floats, rng: np.random.Generator) -> None:
+    """A knife mark: a faint straight line across the whole section."""
+    height, width = grey.shape
+    angle = rng.normal(0.0, 0.15)
+    place = rng.random() * width
+    x = np.arange(width, dtype=np.float32) - np.float32(place)
+    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(height / 2)
+    away = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
+    grey += np.float32(rng.choice([-30.0, 26.0])) * np.exp(-((away / rng.uniform(1.5, 5.0)) ** 2))
