@@ -15,9 +15,9 @@ else:
     first = mine if mine in sets else sets[0]
     columns = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     with columns[0]:
-        a = words.choice("a", "First", sets, first)
+        a = words.choice("a", "A", sets, first)
     with columns[1]:
-        b = words.choice("b", "Second", sets, next(one for one in sets if one != a))
+        b = words.choice("b", "B", sets, next(one for one in sets if one != a))
     with columns[2]:
         measure = words.choice("measure", "Measure", MEASURES, "volume_um3", names=figures.title)
     with columns[3]:
@@ -30,5 +30,5 @@ else:
         with left:
             comparison.plot(tables, measure, complete_only=complete_only)
         with right:
-            comparison.table(comparison.numbers(tables, complete_only=complete_only))
+            comparison.table(comparison.numbers(tables, complete_only=complete_only), names=(a, b))
         st.info(comparison.ONE_SPECIMEN)

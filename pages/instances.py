@@ -24,11 +24,6 @@ if table is not None:
         instances.plot(kept, total=len(table), complete_only=complete_only)
     with right:
         instances.listing(at, shown)
-        hidden = len(kept) - len(shown)
-        st.caption(
-            f"{len(shown):,} of {len(table):,} instances shown; {hidden:,} cut hidden; "
-            f"{len(table) - len(kept):,} filtered out. Click rows to select."
-        )
     instances.actions(
         at,
         table,

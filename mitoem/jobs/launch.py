@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from mitoem.jobs.registry import home, read_json, worker
+from mitoem.jobs.registry import code_age, home, read_json, worker
 
 LOG_BYTES = 1_000_000
 """The worker's log starts anew beyond this."""
@@ -24,10 +24,14 @@ def ensure_worker(root: str | Path) -> None:
     """Start the worker of this root unless one is alive; returns without waiting for it.
 
     The worker is a session of its own: it outlives the server that started it. Two started at
-    once are no harm: the second finds the lock taken and leaves.
+    once are no harm: the second finds the lock taken and leaves. A worker of older code than ours
+    is asked to start itself anew between two runs.
     """
     with _lock:
-        if not worker(root) and not _starting(home(root)):
+        living = worker(root)
+        if living and living.get("code", 0) < code_age():
+            (home(root) / ".worker.renew").touch()
+        if not living and not _starting(home(root)):
             _start(home(root))
 
 

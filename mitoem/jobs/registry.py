@@ -135,6 +135,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def code_age() -> int:
+    """When the newest file of this package was written, ns: which code this process runs."""
+    return _CODE_AGE
+
+
+_CODE_AGE = max(path.stat().st_mtime_ns for path in Path(__file__).parents[1].rglob("*.py"))
+
+
 def identity() -> list[float]:
     """This process as (pid, start time): a pid alone may be given to another process later."""
     return [os.getpid(), psutil.Process().create_time()]

@@ -23,6 +23,7 @@ from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
     INTERRUPTED,
+    code_age,
     home,
     identity,
     now,
@@ -50,8 +51,9 @@ def main(root: str) -> int:
         return 0
     signal.signal(signal.SIGTERM, _leave)
     _be_nice()
+    renew = False
     try:
-        _Worker(Path(root)).serve()
+        renew = _Worker(Path(root)).serve()
     except FileNotFoundError:
         if at.is_dir():
             raise
@@ -59,6 +61,8 @@ def main(root: str) -> int:
         if at.is_dir():
             write_json(at / ".worker.json", {"left": identity()})
         lock.release()
+    if renew:
+        os.execv(sys.executable, [sys.executable, "-m", "mitoem.jobs", root])
     return 0
 
 
@@ -79,10 +83,13 @@ class _Worker:
 
     def __init__(self, root: Path) -> None:
         self.root, self.at, self.who = root, home(root), identity()
+        self.card = {"who": self.who, "code": code_age()}
         self.idle = float(os.environ.get("MITOEM_WORKER_IDLE", IDLE_SECONDS))
 
-    def serve(self) -> None:
-        """Do runs until the queue has been empty for the idle time."""
+    def serve(self) -> bool:
+        """Do runs until the queue has been empty for the idle time; True to start anew instead."""
+        renew = self.at / ".worker.renew"
+        renew.unlink(missing_ok=True)
         self._say("")
         self._tidy()
         if not waiting(self.root):
@@ -90,6 +97,8 @@ class _Worker:
         last = time.monotonic()
         while True:
             queue = waiting(self.root)
+            if renew.exists():
+                return True
             if queue:
                 self._do(queue[0])
                 last = time.monotonic()
@@ -101,11 +110,11 @@ class _Worker:
                 # no worker and starts one.
                 write_json(self.at / ".worker.json", {"left": self.who})
                 if not waiting(self.root):
-                    return
+                    return False
                 self._say("")
 
     def _say(self, run_id: str) -> None:
-        write_json(self.at / ".worker.json", {"who": self.who, "run": run_id, "since": now()})
+        write_json(self.at / ".worker.json", self.card | {"run": run_id, "since": now()})
 
     def _tidy(self) -> None:
         """Put right what a killed worker or submitter left: this process alone holds the lock."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mitoem import effects, figures
 from mitoem.errors import TableMissing
-from mitoem.ui import cache, panels, words
+from mitoem.ui import cache, panels, style, words
 from mitoem.ui.instances import MEASURES
 
 ONE_SPECIMEN = (
@@ -41,30 +41,27 @@ def plot(tables: dict[str, pd.DataFrame], column: str, *, complete_only: bool) -
     figure = figures.ecdf(
         tables, column, complete_only=complete_only, log_x=log_x, theme=words.theme()
     )
+    figure.update_layout(font_family=style.FONT)
     st.plotly_chart(figure, key="compare_ecdf", theme=None)
 
 
 def numbers(tables: dict[str, pd.DataFrame], *, complete_only: bool) -> pd.DataFrame:
-    """One row per measure: n, median and quartiles of each set, and Cliff's delta."""
-    (first, a), (second, b) = tables.items()
+    """One row per measure: n, median and quartiles of both sets, A and B, and Cliff's delta."""
+    a, b = tables.values()
     rows = []
     for name in MEASURES:
         x, y = (_values(frame, name, complete_only=complete_only) for frame in (a, b))
         if not (np.isfinite(x).any() and np.isfinite(y).any()):
             continue
-        one, other = effects.summary(x), effects.summary(y)
-        rows.append(
-            {
-                "Measure": figures.title(name),
-                f"n · {first}": one.n,
-                f"median · {first}": one.median,
-                f"IQR · {first}": f"{one.lower:.4g} – {one.upper:.4g}",
-                f"n · {second}": other.n,
-                f"median · {second}": other.median,
-                f"IQR · {second}": f"{other.lower:.4g} – {other.upper:.4g}",
-                "Cliff's delta": effects.cliffs_delta(x, y),
+        row: dict[str, object] = {"Measure": figures.title(name)}
+        for side, values in (("A", x), ("B", y)):
+            found = effects.summary(values)
+            row |= {
+                f"n {side}": found.n,
+                f"median {side}": found.median,
+                f"IQR {side}": f"{found.lower:.4g} – {found.upper:.4g}",
             }
-        )
+        rows.append(row | {"Cliff's delta": effects.cliffs_delta(x, y)})
     return pd.DataFrame(rows)
 
 
@@ -73,8 +70,8 @@ def _values(frame: pd.DataFrame, name: str, *, complete_only: bool) -> effects.V
     return rows[name].to_numpy(np.float64, na_value=np.nan)
 
 
-def table(frame: pd.DataFrame) -> None:
-    """The numbers, and their CSV."""
+def table(frame: pd.DataFrame, *, names: tuple[str, str]) -> None:
+    """The numbers, and their CSV, which names the sets."""
     st.dataframe(
         frame,
         hide_index=True,
@@ -86,12 +83,13 @@ def table(frame: pd.DataFrame) -> None:
         },
     )
     st.caption(
-        "Cliff's delta is the chance that an instance of the first set is larger than one of the "
-        "second, minus the chance that it is smaller: 0 means that neither is, ±1 that all are."
+        f"A is {names[0]}, B is {names[1]}. Cliff's delta is the chance that an instance of A is "
+        "larger than one of B, minus the chance that it is smaller: 0 when neither is the case "
+        "more often, ±1 when all are."
     )
     st.download_button(
         "Numbers CSV",
-        lambda: frame.to_csv(index=False).encode(),
+        lambda: frame.assign(A=names[0], B=names[1]).to_csv(index=False).encode(),
         file_name="compare.csv",
         mime="text/csv",
         on_click="ignore",

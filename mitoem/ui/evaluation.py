@@ -11,7 +11,7 @@ from mitoem import figures, jobs
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.scores import METRICS, NO_TRUTH, AveragePrecision
-from mitoem.ui import address, cache, menu, panels, runs, words
+from mitoem.ui import address, cache, menu, panels, runs, style, words
 from mitoem.ui.address import Here
 
 KINDS = ("split", "merge", "missed", "invented", "loose")
@@ -105,6 +105,7 @@ def curve(found: dict[str, Any], name: str) -> None:
     nothing = (NO_TRUTH,) * len(steps)
     ap = AveragePrecision(steps, every, nothing, nothing, nothing)
     figure = figures.ap_curve({name: ap}, theme=words.theme())
+    figure.update_layout(font_family=style.FONT)
     st.plotly_chart(figure, key="ap_curve", theme=None)
 
 
@@ -130,7 +131,7 @@ def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None
     picked = st.dataframe(
         shown,
         hide_index=True,
-        height=420,
+        height=min(420, 40 + 35 * len(shown)),
         key="errors",
         on_select="rerun",
         selection_mode="single-row",

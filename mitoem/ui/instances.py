@@ -15,7 +15,7 @@ import mitoem
 from mitoem import figures, jobs, tables
 from mitoem.errors import TableMissing
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, cache, filtering, menu, panels, runs, words
+from mitoem.ui import address, cache, filtering, menu, panels, runs, style, words
 from mitoem.ui.address import Here
 
 FIRST = (
@@ -69,12 +69,17 @@ def _measure(volume: str, labels: str) -> None:
 
 def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
     """Histogram, cumulative share or scatter of a measure; a box drawn on it filters."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         kind = words.segments("plot", "Plot", PLOTS, "Histogram")
     with right:
         column = words.choice(
-            "measure", "Measure", _measured(table), "volume_um3", names=figures.title
+            "measure",
+            "Measure",
+            _measured(table),
+            "volume_um3",
+            names=figures.title,
+            bare=True,
         )
     chart = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -90,7 +95,7 @@ def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
         figure = figures.scatter(table, column, _other(column), total=total, **shared)
     else:
         figure = figures.histogram(table, column, total=total, log_y=log_y, bins=bins, **shared)
-    figure.update_layout(height=430)
+    figure.update_layout(height=400, margin_t=28, font_family=style.FONT)
     key = f"plot_{kind}_{column}_{st.session_state.get(_REVISION, 0)}"
     with chart:
         event = st.plotly_chart(
@@ -146,11 +151,16 @@ def listing(at: Here, shown: pd.DataFrame) -> None:
         frame,
         key=key,
         hide_index=True,
-        height=470,
+        height=500,
         on_select=lambda: _select(key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": chosen}},
         column_config=_columns(),
+    )
+    hidden = len(at.view.sel) - len(chosen)
+    st.caption(
+        "Click rows to select."
+        + (f" {hidden} of the {len(at.view.sel)} selected are not among these rows." * bool(hidden))
     )
 
 

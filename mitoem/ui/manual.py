@@ -15,7 +15,8 @@ from mitoem.scores import METRICS
 from mitoem.version import VERSION
 
 _ACTION = re.compile(
-    r'label: "(?P<label>[^"]+)", keys: \[(?P<keys>[^\]]*)\](?:, show: "(?P<show>[^"]+)")?'
+    r'label: "(?P<label>[^"]+)", keys: \[(?P<keys>(?:"[^"]*"(?:, )?)*)\]'
+    r'(?:, show: "(?P<show>[^"]+)")?'
 )
 _MOUSE = re.compile(r'^  \["(?P<what>[^"]+)", "(?P<text>[^"]+)"\],$', re.MULTILINE)
 

@@ -11,6 +11,9 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 ICON = str(_ASSETS / "icon.svg")
 LOGO = str(_ASSETS / "logo.svg")
 
+FONT = '"Source Sans", "Source Sans 3", sans-serif'
+"""The pages' own type, for plots."""
+
 _CSS = """
 <style>
 .stMainBlockContainer { padding: 4.1rem 2rem 2rem; max-width: 1900px; }
@@ -29,6 +32,8 @@ _CSS = """
 [class*="st-key-facts_"] th:nth-child(4) { width: 6%; }
 [class*="st-key-facts_"] th:nth-child(5) { width: 8%; }
 [class*="st-key-facts_"] th:nth-child(6) { width: 21%; }
+.st-key-help_keys { max-width: 46rem; }
+.st-key-help_versions { max-width: 46rem; }
 h1 { padding: .2rem 0 .4rem !important; }
 h1, h2, h3 { letter-spacing: -0.01em; }
 </style>

@@ -17,14 +17,14 @@ def choice(
     default: str,
     *,
     names: Callable[[str], str] = str,
-    help: str | None = None,  # noqa: A002 -- Streamlit's own name
+    bare: bool = False,
 ) -> str:
-    """A select box; a word that is none of the options shows the default."""
+    """A select box, ``bare`` without its label; a word that is no option shows the default."""
     found = address.word(word, default)
     st.session_state[_key(word)] = found if found in options else default
     chosen = st.selectbox(
         label, options, key=_key(word), format_func=names, on_change=_write, args=(word, default),
-        help=help,
+        label_visibility="collapsed" if bare else "visible",
     )  # fmt: skip
     return str(chosen)
 
