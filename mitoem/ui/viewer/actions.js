@@ -13,17 +13,20 @@
  * @property {string} [show]  The keys as the sheet writes them.
  * @property {string} [icon]
  * @property {string} group
- * @property {(viewer: Viewer, event: {shiftKey: boolean}) => void} run
+ * @property {(viewer: Viewer, event: {shiftKey: boolean, key?: string}) => void} run
  * @property {(viewer: Viewer) => boolean} [on]  For switches.
  * @property {(viewer: Viewer) => void} [release]  When the key goes up.
  */
 
+/** Shift, or the sign that a keyboard makes of it. @param {{shiftKey: boolean, key?: string}} event */
+const isLong = (event) => event.shiftKey || "<>".includes(event.key ?? " ");
+
 /** @type {Action[]} */
 export const ACTIONS = [
   { id: "previous-section", label: "Previous section", keys: [",", "<"], show: ",", icon: "previous", group: "section",
-    run: (v, e) => v.step(e.shiftKey ? -10 : -1) },
+    run: (v, e) => v.step(isLong(e) ? -10 : -1) },
   { id: "next-section", label: "Next section", keys: [".", ">"], show: ".", icon: "next", group: "section",
-    run: (v, e) => v.step(e.shiftKey ? 10 : 1) },
+    run: (v, e) => v.step(isLong(e) ? 10 : 1) },
   { id: "zoom-out", label: "Zoom out", keys: ["-", "_"], show: "−", icon: "minus", group: "zoom", run: (v) => v.zoom(1 / 1.4) },
   { id: "zoom-in", label: "Zoom in", keys: ["+", "="], show: "+", icon: "plus", group: "zoom", run: (v) => v.zoom(1.4) },
   { id: "fit", label: "Fit the volume", keys: ["0"], icon: "fit", group: "zoom", run: (v) => v.state.fit() },
@@ -76,5 +79,7 @@ export const MOUSE = [
 /** @param {KeyboardEvent} event @returns {Action | undefined} */
 export function actionFor(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
-  return ACTIONS.find((action) => action.keys.includes(event.key));
+  // Shift makes another sign of the full stop on many keyboards: the place of the key counts then.
+  const place = event.shiftKey ? { Comma: ",", Period: "." }[event.code] : undefined;
+  return ACTIONS.find((action) => action.keys.includes(place ?? event.key));
 }

@@ -1,0 +1,123 @@
+"""The real application in a real server, and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import mitoem
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("MITOEM_CHROMIUM") or shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+BALL_NM = 360.0
+"""Radius of the labelled ball in volume ``ball``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder, and skip it where there is no browser to drive."""
+    missing = pytest.mark.skip(reason="no Chromium here: apt-get install chromium")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+            if CHROMIUM is None:
+                item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The two small phantoms, and a volume whose only instance is a ball."""
+    root = tmp_path_factory.mktemp("browser")
+    for name in ("phantom-r", "phantom-h"):
+        shutil.copytree(small_root / name, root / name)
+    voxel = (30.0, 8.0, 8.0)
+    shape = (32, 160, 160)
+    centre = (16, 80, 80)
+    z, y, x = np.ogrid[tuple(slice(n) for n in shape)]
+    far = sum(((i - c) * v) ** 2 for i, c, v in zip((z, y, x), centre, voxel, strict=True))
+    labels = (far <= BALL_NM**2).astype(np.uint16) * 5
+    grey = np.broadcast_to(np.arange(160, dtype=np.uint8) + 40, shape)
+    source = tmp_path_factory.mktemp("source")
+    np.savez(source / "image.npz", image=grey)
+    np.savez(source / "labels.npz", labels=labels)
+    mitoem.ingest(
+        "ball", source / "image.npz", labels=[source / "labels.npz"], voxel_size=voxel, data=root
+    )
+    return root
+
+
+@pytest.fixture(scope="session")
+def base_url(browser_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the application answers, started as a person starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("log") / "server.txt"
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            cwd=ROOT,
+            env=os.environ
+            | {"MITOEM_DATA": str(browser_root), "STREAMLIT_SERVER_HEADLESS": "true"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/healthz", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.25)
+    raise AssertionError(f"{url} does not answer: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the session; pages are isolated from each other by their contexts."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, base_url: str) -> Iterator[Page]:
+    """A fresh page of 1280 × 720; a script error on it fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, base_url=base_url)
+    context.set_default_timeout(30_000)
+    fresh = context.new_page()
+    errors: list[str] = []
+    fresh.on("pageerror", lambda error: errors.append(str(error)))
+    yield fresh
+    context.close()
+    assert not errors, errors
