@@ -14,8 +14,8 @@ from mitoem import catalog
 from mitoem.catalog import Catalog
 from mitoem.errors import VolumeNotFound
 from mitoem.manifest import check_name
-from mitoem.server.boxes import Boxes
 from mitoem.server.caches import Cache
+from mitoem.server.measured import Boxes
 from mitoem.volume import Volume
 
 HOLD_S = 1.0

@@ -16,6 +16,7 @@ from mitoem import filters, tables
 from mitoem.catalog import Catalog
 from mitoem.manifest import check_name
 from mitoem.server import access, answers
+from mitoem.server.measured import stored
 from mitoem.server.parse import choice, word
 from mitoem.volume import Volume
 
@@ -67,9 +68,8 @@ async def instances(request: Request) -> Response:
 
 
 def rows(roots: Catalog, volume: Volume, labels: str, expression: str) -> pd.DataFrame:
-    """The table of a label set, filtered; raises LabelsNotFound, TableMissing, FilterInvalid."""
-    version = volume.info.label_set(labels).version
-    frame = tables.read(roots.tables(volume), labels, version=version)
+    """The table of a label set, filtered; raises as ``stored``, and FilterInvalid."""
+    frame = stored(roots, volume, labels)
     return frame[filters.parse(expression).apply(frame)]
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import BALL, LABELS, TILES, Site
+from starlette.routing import Route
+
+from mitoem import server
+from mitoem.catalog import Catalog
+from mitoem.server import access, health
 
 BAD = [
     ("/api/v1/volumes/none", 404),
@@ -168,3 +175,16 @@ def test_no_query_breaks_the_server(site: Site, query: dict[str, str]) -> None:
     query = {key: text.encode("utf-8", "replace").decode() for key, text in query.items()}
     for path in (f"{TILES}/image/z/2/0/0/0", f"{LABELS}/instances.json"):
         assert site.ask(path, params=query).status_code < 500
+
+
+def test_health_says_so_when_a_data_root_cannot_be_read(address: str) -> None:
+    unreadable = access.Site(Catalog((f"{address}/zarr/-refused/",)))
+    app = server.application([Route("/healthz", health.health)], unreadable)
+
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            return await client.get("http://it/healthz")
+
+    answer = asyncio.run(asked())
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "failing"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import trimesh
-from served import BALL, BALL_NM, LABELS, Site, stored
+from served import BALL, BALL_NM, LABELS, TILES, Site, stored
 
 import mitoem
 
@@ -83,3 +83,12 @@ def test_a_mesh_of_a_damaged_chunk_is_422_and_the_others_stay(damaged: Site) -> 
     (damaged.root / "wide/image.zarr/labels/truth/0/c/0/0/0").unlink()
     assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=0").status_code == 422
     assert damaged.ask(f"{LABELS}/meshes/{BALL}.glb?level=1").status_code == 200
+
+
+@pytest.mark.parametrize("file", ["truth.parquet", "truth.json"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing", b"\x00" * 2000])
+def test_a_spoilt_table_is_an_error_of_its_own(damaged: Site, file: str, content: bytes) -> None:
+    (damaged.root / "wide/tables" / file).write_bytes(content)
+    for path in (f"{LABELS}/instances.csv", f"{LABELS}/meshes/{BALL}.glb"):
+        assert damaged.ask(path).status_code in (409, 422)
+    assert damaged.ask(f"{TILES}/truth/z/0/2/0/0").status_code == 200

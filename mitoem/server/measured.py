@@ -1,4 +1,4 @@
-"""Where each instance lies, from the instance table."""
+"""What was measured: the instance table, and from it where each instance lies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections import OrderedDict
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from mitoem import tables
 from mitoem.catalog import Catalog
-from mitoem.errors import InstanceNotFound
+from mitoem.errors import InstanceNotFound, MitoEMError, VolumeInvalid
 from mitoem.geometry import Box
 from mitoem.volume import Volume
 
@@ -45,7 +46,23 @@ class Boxes:
 
     def _read(self, volume: Volume, labels: str) -> npt.NDArray[np.int64]:
         """Rows of id and box corners, by rising id."""
-        version = volume.info.label_set(labels).version
-        frame = tables.read(self.catalog.tables(volume), labels, version=version)
+        frame = stored(self.catalog, volume, labels)
         rows = frame[["instance_id", *_CORNERS]].to_numpy(np.int64)
         return rows[np.argsort(rows[:, 0])]
+
+
+def stored(roots: Catalog, volume: Volume, labels: str) -> pd.DataFrame:
+    """The table of a label set.
+
+    Raises LabelsNotFound, TableMissing, and VolumeInvalid for files that are there and do not read.
+    """
+    version = volume.info.label_set(labels).version
+    try:
+        return tables.read(roots.tables(volume), labels, version=version)
+    except MitoEMError:
+        raise
+    except (ValueError, OSError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise VolumeInvalid(
+            f"the table of {labels!r} of {volume.name!r} does not read, measure it again: {reason}"
+        ) from error
