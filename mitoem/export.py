@@ -18,7 +18,9 @@ from mitoem import manifest, meshes, ome, pyramid
 from mitoem.errors import RequestInvalid, SourceUnsupported
 from mitoem.geometry import Box, VoxelSize
 from mitoem.ingestion.hdf5 import MAIN
-from mitoem.ingestion.writer import LayerWriter, disk_error, write_json
+from mitoem.ingestion.layer import write_layer
+from mitoem.ingestion.placing import Watch, from_array
+from mitoem.ingestion.writer import disk_error, write_json
 from mitoem.render import Figure
 from mitoem.volume import Volume
 
@@ -143,9 +145,15 @@ def _zarr(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
     levels = manifest.level_infos(shape, voxel_size, pyramid.level_factors(shape, voxel_size))
     path.mkdir()
     write_json(path / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=True)))
-    writer = LayerWriter(path, levels, dtype=array.dtype, region=Box.whole(shape))
-    writer.write(array)
-    writer.close()
+    write_layer(
+        path,
+        levels,
+        [from_array(array)],
+        dtype=array.dtype,
+        region=Box.whole(shape),
+        what="labels",
+        watch=Watch(),
+    )
 
 
 _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {

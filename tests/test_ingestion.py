@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import files
@@ -19,7 +21,6 @@ import mitoem
 from mitoem import errors
 from mitoem.geometry import Box
 from mitoem.ingestion import assemble, placing, recognise
-from mitoem.ingestion.writer import LayerWriter
 from mitoem.pyramid import level_factors, shrink_image, shrink_labels, step
 
 IMAGE, LABELS = files.image(), files.labels()
@@ -225,9 +226,9 @@ def test_a_bad_image_is_a_named_error_and_leaves_nothing(name: str, tmp_path: Pa
     ("labels", "kind", "said"),
     [
         (LABELS.astype(np.float32), errors.LabelsInvalid, "float32"),
-        (-LABELS.astype(np.int32), errors.LabelsInvalid, "-700"),
+        (-LABELS.astype(np.int32), errors.LabelsInvalid, "found -3"),
         (LABELS.astype(np.int64) + 2**33, errors.LabelsInvalid, "4294967295"),
-        (np.zeros_like(LABELS), errors.LabelsInvalid, "no instance"),
+        (np.zeros_like(LABELS), errors.LabelsInvalid, "found none"),
         (LABELS[:, :50], errors.ShapeMismatch, "(20, 50, 70)"),
         (LABELS[:19], errors.ShapeMismatch, "(19, 60, 70)"),
     ],
@@ -324,7 +325,8 @@ def test_every_level_follows_from_the_finer_one_however_the_sections_arrive(
         root,
         "v",
         image=placing.Placed(
-            shape, lambda _: (image[z : z + depth] for z in range(0, shape[0], depth))
+            shape,
+            lambda _, start=0: (image[z : z + depth] for z in range(start, shape[0], depth)),
         ),
         labels=assemble.NewLabels(
             "truth", (placing.from_array(part, offset=start),), np.dtype(np.uint16)
@@ -343,14 +345,69 @@ def test_every_level_follows_from_the_finer_one_however_the_sections_arrive(
         assert (volume.read(level=level, layer="truth") == ids).all()
 
 
-def test_a_writer_that_got_too_few_sections_says_so(tmp_path: Path) -> None:
-    from mitoem.manifest import level_infos
+def test_a_source_that_holds_too_few_sections_is_named(tmp_path: Path) -> None:
+    short = placing.Placed((9, 20, 20), lambda depth, start=0: iter([IMAGE[:8, :20, :20]]))
+    with pytest.raises(errors.SourceUnreadable, match="z = 9"):
+        assemble.create_volume(
+            tmp_path, "v", image=short, facts=assemble.Facts("v", (30, 8, 8), "test")
+        )
 
-    levels = level_infos((9, 20, 20), (30, 8, 8), ((1, 1, 1),))
-    writer = LayerWriter(tmp_path, levels, dtype=np.dtype(np.uint8), region=Box.whole((9, 20, 20)))
-    writer.write(np.zeros((8, 20, 20), np.uint8))
-    with pytest.raises(errors.SourceUnreadable, match="z = 9, found up to 8"):
-        writer.close()
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from mitoem.ingestion import layer
+import mitoem
+root, source, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
+count = 0
+store = layer.LayerWriter._store
+def dying(self, level, block):
+    global count
+    store(self, level, block)
+    self._wait(0)
+    count += 1
+    if count == at:
+        os.kill(os.getpid(), 9)
+layer.LayerWriter._store = dying
+mitoem.ingest("one", source, labels=[source], voxel_size=(30, 8, 8), data=root)
+"""
+
+
+def _tree(root: Path) -> dict[str, bytes]:
+    found = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
+def test_a_killed_ingest_resumes_to_the_same_bytes(at: int, tmp_path: Path) -> None:
+    shape = (300, 520, 40)
+    np.savez(tmp_path / "b.npz", image=files.image(shape), labels=files.labels(shape))
+    source, root = tmp_path / "b.npz", tmp_path / "root"
+    killed = [sys.executable, "-c", KILLED, str(root), str(source), str(at)]
+    assert subprocess.run(killed, check=False, cwd=Path(__file__).parents[1]).returncode == -9
+    assert mitoem.volumes(data=root) == []
+    written = {path: path.stat().st_mtime_ns for path in (root / ".partial-one").rglob("c/*/*/*")}
+    assert written
+    mitoem.ingest("one", source, labels=[source], voxel_size=(30, 8, 8), data=root)
+    after = {path.relative_to(root / "one"): path for path in (root / "one").rglob("c/*/*/*")}
+    for path, time in written.items():
+        assert after[path.relative_to(root / ".partial-one")].stat().st_mtime_ns == time
+    whole = tmp_path / "whole"
+    mitoem.ingest("one", source, labels=[source], voxel_size=(30, 8, 8), data=whole)
+    assert _tree(root / "one") == _tree(whole / "one")
+
+
+def test_what_a_killed_ingest_left_is_not_used_for_another_source(tmp_path: Path) -> None:
+    shape = (300, 520, 40)
+    np.savez(tmp_path / "b.npz", image=files.image(shape), labels=files.labels(shape))
+    source, root = tmp_path / "b.npz", tmp_path / "root"
+    killed = [sys.executable, "-c", KILLED, str(root), str(source), "2"]
+    subprocess.run(killed, check=False, cwd=Path(__file__).parents[1])
+    other = 255 - files.image(shape)
+    np.savez(source, image=other, labels=files.labels(shape))
+    volume = mitoem.ingest("one", source, labels=[source], voxel_size=(30, 8, 8), data=root)
+    assert (volume.read() == other).all()
 
 
 def test_a_path_with_spaces_and_umlauts_works(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import mitoem
 from mitoem import checking, errors, manifest, ome
 from mitoem.geometry import Box, to_level
-from mitoem.ingestion import assemble, placing
+from mitoem.ingestion import assemble, placing, shelf
 from mitoem.volume import Volume, open_at
 
 
@@ -127,10 +127,10 @@ def test_labels_are_added_renamed_and_removed(small_root: Path, tmp_path: Path) 
         mitoem.add_labels(copy, "run-1", part, data=tmp_path)
     with pytest.raises(errors.ShapeMismatch, match=r"\(8, 40, 50\).*\(32, 384, 576\)"):
         mitoem.add_labels(copy, "run-2", part, offset=(30, 0, 0), data=tmp_path)
-    renamed = assemble.rename_labels(added, "run-1", "best")
+    renamed = shelf.rename_labels(added, "run-1", "best")
     assert len(mitoem.stored_table(renamed, "best", data=tmp_path)) == 1
     assert (renamed.read(layer="best") == read).all()
-    left = assemble.remove_labels(renamed, "best")
+    left = shelf.remove_labels(renamed, "best")
     assert [one.name for one in left.info.labels] == ["truth"]
     assert checking.check(left, deep=True, data=tmp_path) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ class Console:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         self._stage = ""
         self._voxels = 0
 
@@ -40,7 +41,7 @@ class Console:
         bar = self._bar
         bar.update((bar.total or 0.0) * fraction - bar.n)
 
-    def _new_bar(self, name: str) -> tqdm[None]:
+    def _new_bar(self, name: str) -> tqdm[Any]:
         return tqdm(
             total=self._voxels / 1e6 if self._voxels else 100.0,
             desc=name,

@@ -9,7 +9,7 @@ import numpy as np
 
 from mitoem import catalog, checking, demo, front, manifest
 from mitoem.cli.console import Console, box, index, voxel_size
-from mitoem.ingestion import assemble
+from mitoem.ingestion import shelf
 from mitoem.volume import Volume
 
 Answer = dict[str, Any]
@@ -121,15 +121,15 @@ def _labels_add(arguments: argparse.Namespace, console: Console) -> Answer:
 def _labels_rename(arguments: argparse.Namespace, _console: Console) -> Answer:
     name, labels = split_name(arguments.name)
     volume = front.open_volume(name, data=arguments.data)
-    return _described(assemble.rename_labels(volume, labels, arguments.new))
+    return _described(shelf.rename_labels(volume, labels, arguments.new))
 
 
 def _remove(arguments: argparse.Namespace, _console: Console) -> Answer:
     if "/" in arguments.name:
         name, labels = split_name(arguments.name)
-        assemble.remove_labels(front.open_volume(name, data=arguments.data), labels)
+        shelf.remove_labels(front.open_volume(name, data=arguments.data), labels)
     else:
-        assemble.remove_volume(front.open_volume(arguments.name, data=arguments.data))
+        shelf.remove_volume(front.open_volume(arguments.name, data=arguments.data))
     return {"removed": arguments.name, "text": [f"removed {arguments.name}"]}
 
 

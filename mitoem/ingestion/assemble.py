@@ -1,7 +1,8 @@
 """Make a volume from sources, or labels beside one: placed, checked, written, then made visible.
 
-A volume is written under a hidden name and renamed when it is complete, so that nobody ever sees
-half of one; ``volume.json`` is its last file.
+What is written lies under a hidden name until it is complete. A plan beside it says from what it
+is made: the next call with the same plan goes on where this one was stopped, any other call starts
+anew. Nobody ever sees half of a volume.
 """
 
 from __future__ import annotations
@@ -16,24 +17,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from mitoem import manifest, ome, pyramid
-from mitoem.errors import (
-    DiskFull,
-    LabelsInvalid,
-    MitoEMError,
-    VolumeExists,
-    VolumeInvalid,
-)
+from mitoem.errors import DiskFull, LabelsInvalid, MitoEMError, RunCancelled, VolumeExists
 from mitoem.geometry import Box, VoxelSize
-from mitoem.ingestion.placing import Placed, Watch, bounding_box, in_order, stream
-from mitoem.ingestion.writer import LayerWriter, aligned, disk_error, shards, write_json
+from mitoem.ingestion.layer import write_layer
+from mitoem.ingestion.placing import Placed, Watch, around, coverage
+from mitoem.ingestion.shelf import PARTIAL, held, local, publish, swap
+from mitoem.ingestion.writer import aligned, disk_error, shards, write_json
 from mitoem.manifest import LabelSet, VolumeInfo
 from mitoem.volume import Volume, open_at
 
-PARTIAL = ".partial-"
-"""Prefix of a volume that is being written; no volume name starts with a dot."""
+PLAN = ".plan.json"
+"""In a directory that is being written: what it is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +71,8 @@ def create_volume(
     """Write a volume (image uint8, and its labels) and make it visible when it is whole.
 
     Raises VolumeExists for a taken name or one being written by somebody else, ShapeMismatch for
-    labels that do not lie inside the image, DiskFull, and whatever the sources raise; then
-    nothing of it remains.
+    labels that do not lie inside the image, DiskFull, and whatever the sources raise. After a
+    stop or a full disk the next call resumes; after any other error nothing remains.
     """
     manifest.check_name(name)
     target, partial = root / name, root / f"{PARTIAL}{name}"
@@ -85,16 +81,10 @@ def create_volume(
         if target.exists() and not overwrite:
             raise VolumeExists(f"volume {name!r} exists already in {root}; --overwrite replaces it")
         _check_space(root, image, labels)
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
+        plan = _plan([image], "uint8", facts.voxel_size)
+        with _making(partial, plan):
             _write_volume(partial, name, image=image, labels=labels, facts=facts, watch=watch)
-        except BaseException as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            full = disk_error(error) if isinstance(error, OSError) else error
-            if full is not error and not isinstance(error, MitoEMError):
-                raise full from error
-            raise
-        _swap(partial, target)
+        swap(partial, target)
     return open_at(target)
 
 
@@ -110,7 +100,7 @@ def add_labels(
     Raises VolumeExists for a taken name, ShapeMismatch for parts outside the image.
     """
     name = manifest.check_name(labels.name, what="labels")
-    path = _local(volume)
+    path = local(volume)
     with held(path.parent, path.name):
         volume = open_at(path)
         taken = any(one.name == name for one in volume.info.labels)
@@ -118,89 +108,11 @@ def add_labels(
             raise VolumeExists(f"volume {volume.name!r} has labels {name!r} already")
         directory = path / "image.zarr" / "labels"
         partial = directory / f"{PARTIAL}{name}"
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            one = _write_labels(partial, labels, info=volume.info, watch=watch)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        _swap(partial, directory / name)
+        one = _write_labels(partial, labels, info=volume.info, watch=watch)
+        swap(partial, directory / name)
         others = tuple(known for known in volume.info.labels if known.name != name)
         publish(path, replace(volume.info, labels=(*others, one)))
     return open_at(path)
-
-
-def remove_labels(volume: Volume, name: str) -> Volume:
-    """Take a label set off the list, then delete its files and its table."""
-    path = _local(volume)
-    volume.info.label_set(name)
-    with held(path.parent, path.name):
-        left = tuple(one for one in volume.info.labels if one.name != name)
-        publish(path, replace(volume.info, labels=left))
-        shutil.rmtree(path / "image.zarr" / "labels" / name, ignore_errors=True)
-        for table in (path / "tables").glob(f"{name}.*"):
-            table.unlink()
-    return open_at(path)
-
-
-def remove_volume(volume: Volume) -> None:
-    """Delete a volume: hidden first, so that nobody reads a part of it."""
-    path = _local(volume)
-    with held(path.parent, path.name):
-        hidden = path.with_name(f"{PARTIAL}{path.name}.old")
-        shutil.rmtree(hidden, ignore_errors=True)
-        path.rename(hidden)
-        shutil.rmtree(hidden)
-
-
-def rename_labels(volume: Volume, name: str, new: str) -> Volume:
-    """Give a label set, with its table, another name; raises VolumeExists for a taken one."""
-    manifest.check_name(new, what="labels")
-    path, one = _local(volume), volume.info.label_set(name)
-    with held(path.parent, path.name):
-        if any(known.name == new for known in volume.info.labels):
-            raise VolumeExists(f"volume {volume.name!r} has labels {new!r} already")
-        directory = path / "image.zarr" / "labels"
-        (directory / name).rename(directory / new)
-        for table in (path / "tables").glob(f"{name}.*"):
-            table.rename(table.with_name(new + table.suffix))
-        renamed = tuple(
-            replace(known, name=new) if known is one else known for known in volume.info.labels
-        )
-        publish(path, replace(volume.info, labels=renamed))
-    return open_at(path)
-
-
-def publish(path: Path, info: VolumeInfo) -> None:
-    """Write the list of label images and ``volume.json``, with the shards that are there."""
-    zarr = path / "image.zarr"
-    levels = len(info.levels)
-    if info.labels:
-        names = [one.name for one in info.labels]
-        write_json(zarr / "labels" / "zarr.json", ome.group(ome.labels_attributes(names)))
-    files = {f"image/{n}": found for n, found in shards(zarr, levels).items()}
-    for one in info.labels:
-        below = shards(zarr / "labels" / one.name, levels)
-        files |= {f"{one.name}/{n}": found for n, found in below.items()}
-    write_json(path / manifest.FILE, manifest.to_json(replace(info, shards=files)))
-
-
-@contextmanager
-def held(root: Path, name: str) -> Iterator[None]:
-    """The lock of a volume name; raises VolumeExists when another process writes it now."""
-    locks = root / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(locks / f"{name}.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise VolumeExists(f"volume {name!r} is being written by another process") from error
-
-
-def _local(volume: Volume) -> Path:
-    if volume.path is None:
-        raise VolumeInvalid(f"expected a local volume to change, found {volume.url}")
-    return volume.path
 
 
 def _write_volume(
@@ -216,10 +128,16 @@ def _write_volume(
     factors = pyramid.level_factors(shape, facts.voxel_size)
     levels = manifest.level_infos(shape, facts.voxel_size, factors)
     zarr = path / "image.zarr"
-    zarr.mkdir(parents=True)
     write_json(zarr / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=False)))
-    writer = LayerWriter(zarr, levels, dtype=np.dtype(np.uint8), region=Box.whole(shape))
-    stream(writer, [image], Box.whole(shape), what="image", watch=watch)
+    stats = write_layer(
+        zarr,
+        levels,
+        [image],
+        dtype=np.dtype(np.uint8),
+        region=Box.whole(shape),
+        what="image",
+        watch=watch,
+    )
     info = VolumeInfo(
         name=name,
         title=facts.title,
@@ -228,7 +146,7 @@ def _write_volume(
         voxel_size=facts.voxel_size,
         voxel_size_source=facts.voxel_size_source,
         levels=levels,
-        grey=writer.grey,
+        grey=stats.grey,
         version=_version(zarr, len(levels), facts.sources),
         splits=facts.splits,
         sources=facts.sources,
@@ -243,25 +161,67 @@ def _write_volume(
 
 
 def _write_labels(path: Path, labels: NewLabels, *, info: VolumeInfo, watch: Watch) -> LabelSet:
-    whole = bounding_box(labels.parts, info.shape)
-    region = aligned(whole, info.levels)
-    path.mkdir(parents=True)
-    write_json(path / "zarr.json", ome.group(ome.image_attributes(info.levels, is_labels=True)))
-    writer = LayerWriter(path, info.levels, dtype=labels.dtype, region=region)
-    stream(writer, in_order(labels.parts), region, what=labels.name, watch=watch)
-    if labels.kind == "truth" and not writer.instances:
-        raise LabelsInvalid(f"{labels.name}: expected instances, found no instance in box {whole}")
+    covered = coverage(labels.parts, info.shape)
+    attributes = ome.image_attributes(info.levels, is_labels=True)
+    plan = _plan(labels.parts, labels.dtype.name, info.voxel_size)
+    with _making(path, plan):
+        write_json(path / "zarr.json", ome.group(attributes))
+        stats = write_layer(
+            path,
+            info.levels,
+            labels.parts,
+            dtype=labels.dtype,
+            region=aligned(around(covered), info.levels),
+            what=labels.name,
+            watch=watch,
+        )
+        if labels.kind == "truth" and not len(stats.ids[0]):
+            boxes = " and ".join(str(box) for box in covered)
+            raise LabelsInvalid(f"{labels.name}: expected instances, found none in {boxes}")
     return LabelSet(
         name=labels.name,
         kind=labels.kind,
         dtype="uint16" if labels.dtype == np.uint16 else "uint32",
-        coverage=(whole,),
-        instances=writer.instances,
-        vanished=writer.vanished,
+        coverage=covered,
+        instances=len(stats.ids[0]),
+        vanished=stats.vanished,
         version=_version(path, len(info.levels), info.sources),
         provenance=labels.provenance,
-        per_section=writer.per_section,
+        per_section=tuple(int(n) for n in stats.per_section),
     )
+
+
+@contextmanager
+def _making(path: Path, plan: str | None) -> Iterator[None]:
+    """A directory in the making: kept for the next call after a stop, else removed on error.
+
+    What an earlier call left is used only when it was made by the same plan; None is no plan.
+    """
+    note = path / PLAN
+    kept = note.read_text(encoding="utf-8") if note.is_file() else None
+    if path.exists() and (plan is None or kept != plan):
+        shutil.rmtree(path)
+    path.mkdir(parents=True, exist_ok=True)
+    if plan is not None:
+        note.write_text(plan, encoding="utf-8")
+    try:
+        yield
+    except (RunCancelled, DiskFull, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError) and not isinstance(error, MitoEMError):
+            raise disk_error(error) from error
+        raise
+    note.unlink(missing_ok=True)
+
+
+def _plan(parts: Sequence[Placed], dtype: str, voxel_size: VoxelSize) -> str | None:
+    """What decides the bytes of a layer; None when a part cannot be recognised again."""
+    if not all(part.identity for part in parts):
+        return None
+    facts = [(part.identity, part.shape, part.offset) for part in parts]
+    return json.dumps([manifest.FORMAT_VERSION, dtype, voxel_size, facts])
 
 
 def _version(path: Path, levels: int, sources: Sequence[manifest.Source]) -> str:
@@ -277,13 +237,3 @@ def _check_space(root: Path, image: Placed, labels: NewLabels | None) -> None:
     free = shutil.disk_usage(root).free
     if free < needed:
         raise DiskFull(f"{root}: about {needed:,} bytes are needed, {free:,} are free")
-
-
-def _swap(partial: Path, target: Path) -> None:
-    """Put a finished directory in place of another, if any."""
-    old = target.with_name(f"{PARTIAL}{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)

@@ -38,10 +38,10 @@ def read(content: Content, *, key: str | None = None) -> Source:
             f"{content.where}[{name}]: expected 3 axes (z, y, x), found shape {shape}"
         )
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         try:
             with content.open() as raw, h5py.File(raw, "r") as file:
-                for z in range(0, shape[0], depth):
+                for z in range(start, shape[0], depth):
                     yield file[name][z : z + depth]
         except (OSError, RuntimeError) as error:
             raise SourceUnreadable(f"{content.where}[{name}]: {error}") from error

@@ -49,11 +49,11 @@ def read(content: Content, *, key: str | None = None) -> Source:
     size, source, notices = _voxel_size(header)
     offset = int(header.get_data_offset())
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         with _stream(content) as voxels:
             _skip(voxels, offset, content)
             yield from planes_from_stream(
-                voxels, shape=shape, dtype=dtype, depth=depth, where=content.where
+                voxels, shape=shape, dtype=dtype, depth=depth, start=start, where=content.where
             )
 
     name = "NIfTI, gzipped" if content.head.startswith(GZIP) else "NIfTI"

@@ -59,7 +59,7 @@ def read(content: Content, *, key: str | None = None) -> Source:
             f"found shape {shape} in {order} order"
         )
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         try:
             with stream() as file:
                 file.read(offset)
@@ -68,6 +68,7 @@ def read(content: Content, *, key: str | None = None) -> Source:
                     shape=(shape[0], shape[1], shape[2]),
                     dtype=dtype,
                     depth=depth,
+                    start=start,
                     where=content.where,
                 )
         except (zipfile.BadZipFile, zlib.error) as error:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mitoem.errors import BoxOutside, RunCancelled, ShapeMismatch
+from mitoem.errors import BoxOutside, RunCancelled, ShapeMismatch, SourceUnreadable
 from mitoem.geometry import Box, Index
-from mitoem.ingestion.source import Source
-from mitoem.ingestion.writer import LayerWriter
+from mitoem.ingestion.source import Slabs
 
 Progress = Callable[[float, str], None]
 
@@ -35,11 +33,16 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An array and where its first voxel lies in the volume, level 0 (z, y, x)."""
+    """An array and where its first voxel lies in the volume, level 0 (z, y, x).
+
+    ``identity`` is the same for the same content, so that a stopped write can go on; empty for
+    content that cannot be recognised again.
+    """
 
     shape: Index
-    slabs: Callable[[int], Iterator[npt.NDArray[Any]]]
+    slabs: Slabs
     offset: Index = (0, 0, 0)
+    identity: str = ""
 
     @property
     def box(self) -> Box:
@@ -50,17 +53,12 @@ class Placed:
 def from_array(array: npt.NDArray[Any], *, offset: Index = (0, 0, 0)) -> Placed:
     """An array in memory as something that can be placed."""
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
-        for z in range(0, array.shape[0], depth):
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        for z in range(start, array.shape[0], depth):
             yield array[z : z + depth]
 
     z, y, x = array.shape
     return Placed((z, y, x), slabs, offset)
-
-
-def from_source(source: Source, *, offset: Index = (0, 0, 0)) -> Placed:
-    """A recognised file as something that can be placed."""
-    return Placed(source.shape, source.slabs, offset)
 
 
 def in_order(parts: Sequence[Placed]) -> list[Placed]:
@@ -68,50 +66,65 @@ def in_order(parts: Sequence[Placed]) -> list[Placed]:
     return sorted(parts, key=lambda part: part.offset[0])
 
 
-def bounding_box(parts: Sequence[Placed], shape: Index) -> Box:
-    """The one box that parts of a label set fill: same plane, one after another along z.
+def coverage(parts: Sequence[Placed], shape: Index) -> tuple[Box, ...]:
+    """The boxes that the parts of a label set fill, by rising z; those that meet become one.
 
-    Raises BoxOutside or ShapeMismatch with both values where they do not.
+    Raises ShapeMismatch for a part outside the image, BoxOutside for parts that overlap in z.
     """
-    parts = in_order(parts)
-    for part in parts:
+    boxes: list[Box] = []
+    for part in in_order(parts):
         box = part.box
         if any(b > n for b, n in zip(box.stop, shape, strict=True)):
             raise ShapeMismatch(
                 f"labels of shape {part.shape} at offset {part.offset} do not lie inside the image "
                 f"of shape {shape}"
             )
-    for before, after in pairwise(parts):
-        a, b = before.box, after.box
-        if a.stop[0] != b.start[0] or (a.start[1:], a.stop[1:]) != (b.start[1:], b.stop[1:]):
-            raise BoxOutside(f"label parts must follow each other along z, found {a} then {b}")
-    return Box(parts[0].box.start, parts[-1].box.stop)
+        if boxes and box.start[0] < boxes[-1].stop[0]:
+            raise BoxOutside(f"label parts must not overlap along z, found {boxes[-1]} and {box}")
+        if boxes and _meet(boxes[-1], box):
+            boxes[-1] = Box(boxes[-1].start, box.stop)
+        else:
+            boxes.append(box)
+    return tuple(boxes)
 
 
-def stream(
-    writer: LayerWriter, parts: Sequence[Placed], region: Box, *, what: str, watch: Watch
-) -> None:
-    """Hand the sections of the parts to the writer, zeros where the region reaches further."""
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of them."""
+    starts, stops = [b.start for b in boxes], [b.stop for b in boxes]
+    z0, y0, x0 = (min(axis) for axis in zip(*starts, strict=True))
+    z1, y1, x1 = (max(axis) for axis in zip(*stops, strict=True))
+    return Box((z0, y0, x0), (z1, y1, x1))
+
+
+def sections(
+    parts: Sequence[Placed], region: Box, *, dtype: np.dtype[Any], depth: int
+) -> Iterator[npt.NDArray[Any]]:
+    """The sections of a region in order, at most ``depth`` at a time; zeros where no part lies."""
     z, plane = region.start[0], region.shape[1:]
-    dtype = writer.dtype
-    for part in parts:
-        box = part.box
-        inner = (
-            slice(None),
-            slice(box.start[1] - region.start[1], box.stop[1] - region.start[1]),
-            slice(box.start[2] - region.start[2], box.stop[2] - region.start[2]),
-        )
-        for slab in part.slabs(writer.depth):
-            if z < box.start[0]:
-                writer.write(np.zeros((box.start[0] - z, *plane), dtype))
-                z = box.start[0]
-            if slab.shape[1:] != plane:
-                padded = np.zeros((len(slab), *plane), dtype)
-                padded[inner] = slab
-                slab = padded  # noqa: PLW2901
-            writer.write(slab)
-            z += len(slab)
-            watch.report((z - region.start[0]) / region.shape[0], what)
-    if z < region.stop[0]:
-        writer.write(np.zeros((region.stop[0] - z, *plane), dtype))
-    writer.close()
+    for part in in_order(parts):
+        box = part.box.intersect(Box((z, 0, 0), (region.stop[0], *part.box.stop[1:])))
+        if box is None:
+            continue
+        for gap in range(z, box.start[0], depth):
+            yield np.zeros((min(depth, box.start[0] - gap), *plane), dtype)
+        z = box.start[0]
+        inner = box.shift((0, -region.start[1], -region.start[2])).slices[1:]
+        for slab in part.slabs(depth, z - part.offset[0]):
+            kept = slab[: region.stop[0] - z]
+            if kept.shape[1:] == plane and kept.dtype == dtype:
+                yield kept
+            else:
+                padded = np.zeros((len(kept), *plane), dtype)
+                padded[:, *inner] = kept
+                yield padded
+            z += len(kept)
+            if z >= box.stop[0]:
+                break
+        if z < box.stop[0]:
+            raise SourceUnreadable(f"expected sections up to z = {box.stop[0]}, found up to {z}")
+    for gap in range(z, region.stop[0], depth):
+        yield np.zeros((min(depth, region.stop[0] - gap), *plane), dtype)
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a.stop[0] == b.start[0] and (a.start[1:], a.stop[1:]) == (b.start[1:], b.stop[1:])

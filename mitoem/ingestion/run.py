@@ -15,20 +15,24 @@ from mitoem.errors import (
     BoxOutside,
     LabelsInvalid,
     ShapeMismatch,
+    SourceUnreadable,
     SourceUnsupported,
     VolumeExists,
     VoxelSizeMissing,
 )
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Box, Index, VoxelSize
-from mitoem.ingestion import recognise
+from mitoem.ingestion import recognise, shelf
 from mitoem.ingestion.assemble import Facts, NewLabels, create_volume
 from mitoem.ingestion.placing import Placed, Watch
-from mitoem.ingestion.source import Source, sha256_of
+from mitoem.ingestion.source import Slabs, Source, sha256_of, stamp
 from mitoem.manifest import Split
 from mitoem.volume import Volume, open_at
 
 MITOEM_SHAPE: Index = (1000, 4096, 4096)
 """Shape of both MitoEM volumes (z, y, x)."""
+
+SCAN_DEPTH = 8
+"""Sections held at a time while a file is read through for its range of values."""
 
 MITOEM_SPLITS = (Split("train", 0, 400), Split("validation", 400, 500))
 """Labelled sections of MitoEM; the labels of 500–999 are withheld. Source: Wei et al. 2020."""
@@ -87,6 +91,7 @@ def run(
         sources=sources,
     )
     new = NewLabels("truth", parts, labels_dtype(labels)) if parts else None
+    before = [stamp(source.path) for source in (image, *labels)]
     volume = create_volume(
         root,
         request.name,
@@ -96,6 +101,13 @@ def run(
         overwrite=request.overwrite,
         watch=watch,
     )
+    for source, then in zip((image, *labels), before, strict=True):
+        if stamp(source.path) != then:
+            shelf.remove_volume(volume)
+            raise SourceUnreadable(
+                f"{source.path.name}: changed while it was read, from {then} to "
+                f"{stamp(source.path)} (bytes, time)"
+            )
     return volume, True
 
 
@@ -123,7 +135,7 @@ def place_labels(
     parts = []
     for source in labels:
         checked = _checked(source)
-        one = Placed(source.shape, checked, (z, y, x))
+        one = Placed(source.shape, checked, (z, y, x), sha256_of(source.path))
         if cropped is not None:
             part_crop = one.box.intersect(cropped)
             if part_crop is not None:
@@ -142,7 +154,7 @@ def labels_dtype(labels: Sequence[Source]) -> np.dtype[Any]:
     for source in labels:
         if source.dtype.itemsize <= 2:
             continue
-        for slab in _checked(source)(32):
+        for slab in _checked(source)(SCAN_DEPTH):
             if slab.max(initial=0) > np.iinfo(np.uint16).max:
                 return np.dtype(np.uint32)
     return np.dtype(np.uint16)
@@ -150,33 +162,33 @@ def labels_dtype(labels: Sequence[Source]) -> np.dtype[Any]:
 
 def labels_of(source: Source, *, offset: Index = (0, 0, 0)) -> Placed:
     """The labels in a file, checked while they stream; raises LabelsInvalid."""
-    return Placed(source.shape, _checked(source), offset)
+    return Placed(source.shape, _checked(source), offset, sha256_of(source.path))
 
 
 def crop_placed(placed: Placed, crop: Box) -> Placed:
     """The part of an array inside a box of its own indices."""
     crop.inside(placed.shape)
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
-        z = 0
-        for slab in placed.slabs(depth):
-            a, b = max(z, crop.start[0]), min(z + len(slab), crop.stop[0])
-            if a < b:
-                yield slab[a - z : b - z, crop.slices[1], crop.slices[2]]
-            z += len(slab)
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        z = crop.start[0] + start
+        for slab in placed.slabs(depth, z):
+            kept = slab[: crop.stop[0] - z]
+            yield kept[:, crop.slices[1], crop.slices[2]]
+            z += len(kept)
             if z >= crop.stop[0]:
                 return
 
-    return Placed(crop.shape, slabs, placed.offset)
+    identity = placed.identity and f"{placed.identity} {crop}"
+    return Placed(crop.shape, slabs, placed.offset, identity)
 
 
-def _checked(source: Source) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
+def _checked(source: Source) -> Slabs:
     """The slabs of a label file as uint16 or uint32; floats and negative ids raise."""
     if source.dtype.kind not in "uib":
         raise LabelsInvalid(f"{source.path.name}: expected integer ids, found {source.dtype}")
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
-        for slab in source.slabs(depth):
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        for slab in source.slabs(depth, start):
             if source.dtype.kind == "i" and slab.min(initial=0) < 0:
                 raise LabelsInvalid(
                     f"{source.path.name}: expected ids from 0, found {int(slab.min())}"
@@ -186,7 +198,7 @@ def _checked(source: Source) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
                     f"{source.path.name}: expected ids to {np.iinfo(np.uint32).max}, "
                     f"found {int(slab.max())}"
                 )
-            yield slab.astype(np.uint16 if source.dtype.itemsize <= 2 else np.uint32)
+            yield slab.astype(np.uint16 if source.dtype.itemsize <= 2 else np.uint32, copy=False)
 
     return slabs
 
@@ -222,16 +234,16 @@ def _image(image: Source, *, rescale: bool, crop: Box | None) -> Placed:
     """The image as uint8, cropped where asked."""
     if crop is not None and any(b > n for b, n in zip(crop.stop, image.shape, strict=True)):
         raise BoxOutside(f"crop {crop} leaves the image of shape {image.shape} (z, y, x)")
-    placed = Placed(image.shape, image.slabs)
+    placed = Placed(image.shape, image.slabs, identity=sha256_of(image.path))
     if image.dtype != np.uint8 and rescale:
-        placed = Placed(image.shape, _rescaled(image))
+        placed = replace(placed, slabs=_rescaled(image), identity=f"{placed.identity} rescaled")
     return placed if crop is None else crop_placed(placed, crop)
 
 
-def _rescaled(image: Source) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
+def _rescaled(image: Source) -> Slabs:
     """Grey values mapped linearly from the range of the whole file to 0–255."""
     low, high = np.inf, -np.inf
-    for slab in image.slabs(32):
+    for slab in image.slabs(SCAN_DEPTH):
         low, high = min(low, float(slab.min())), max(high, float(slab.max()))
     if not np.isfinite([low, high]).all():
         raise SourceUnsupported(
@@ -239,8 +251,8 @@ def _rescaled(image: Source) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
         )
     scale = 255.0 / (high - low) if high > low else 0.0
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
-        for slab in image.slabs(depth):
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        for slab in image.slabs(depth, start):
             yield np.rint((slab.astype(np.float32) - low) * scale).astype(np.uint8)
 
     return slabs

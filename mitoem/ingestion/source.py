@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from io import BufferedIOBase
+from functools import lru_cache
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,21 @@ from mitoem.errors import SourceNotFound, SourceUnreadable
 from mitoem.geometry import Index, VoxelSize
 
 
+class Slabs(Protocol):
+    """Sections of an array in order, from ``start`` on, at most ``depth`` at a time."""
+
+    def __call__(self, depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        """The sections, (≤ depth, y, x) at a time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An array in a file: what was recognised, and ``slabs`` to stream it.
 
     ``shape`` (z, y, x); ``voxel_size`` in nm (z, y, x) or None where the file does not say;
-    ``slabs(depth)`` yields the sections in order, ``depth`` at a time, as (≤ depth, y, x).
+    ``slabs(depth, start)`` yields the sections from ``start`` on, ``depth`` at a time, as
+    (≤ depth, y, x).
     """
 
     path: Path
@@ -34,7 +44,7 @@ class Source:
     dtype: np.dtype[Any]
     voxel_size: VoxelSize | None
     voxel_size_source: str
-    slabs: Callable[[int], Iterator[npt.NDArray[Any]]]
+    slabs: Slabs
     notices: tuple[str, ...] = ()
 
     def describe(self) -> str:
@@ -80,21 +90,39 @@ def content_of(path: Path) -> Content:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """SHA-256 of a file, hexadecimal; read anew only when its size or time changed."""
+    return _sha256(path, *stamp(path))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file: what tells that it changed."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, _size: int, _time: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def planes_from_stream(
-    stream: BufferedIOBase, *, shape: Index, dtype: np.dtype[Any], depth: int, where: str
+    stream: BufferedIOBase,
+    *,
+    shape: Index,
+    dtype: np.dtype[Any],
+    depth: int,
+    start: int = 0,
+    where: str,
 ) -> Iterator[npt.NDArray[Any]]:
-    """Slabs of sections from a stream of raw voxels, z slowest and x fastest.
+    """Slabs of sections from a stream of raw voxels, z slowest and x fastest, after ``start``.
 
     Raises SourceUnreadable, with the bytes expected and found, when the stream ends early.
     """
     nz, ny, nx = shape
     plane = ny * nx * dtype.itemsize
-    for z in range(0, nz, depth):
+    _skip(stream, start * plane, where)
+    for z in range(start, nz, depth):
         count = min(depth, nz - z)
         slab = np.empty((count, ny, nx), dtype)
         view = slab.reshape(-1).view(np.uint8).data
@@ -113,3 +141,19 @@ def planes_from_stream(
                 f"found {z * plane + filled}{reason}"
             )
         yield slab
+
+
+def _skip(stream: BufferedIOBase, count: int, where: str) -> None:
+    """Leave out bytes: by a jump in a plain file, by reading on in a compressed one."""
+    if count and isinstance(stream, BufferedReader):
+        stream.seek(count, 1)
+        return
+    left = count
+    while left:
+        try:
+            got = len(stream.read(min(left, 1 << 24)))
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise SourceUnreadable(f"{where}: {error}") from error
+        if not got:
+            raise SourceUnreadable(f"{where}: expected {count} bytes, found {count - left}")
+        left -= got

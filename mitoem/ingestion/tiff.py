@@ -43,10 +43,10 @@ def read(content: Content, *, key: str | None = None) -> Source:
         raise SourceUnreadable(f"{content.where}: {error}") from error
     full = _shape(shape, axes, content)
 
-    def slabs(depth: int) -> Iterator[npt.NDArray[Any]]:
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         try:
             with _open(content) as tiff:
-                yield from _slabs(tiff, full, depth=depth, paged=pages == full[0])
+                yield from _slabs(tiff, full, depth=depth, start=start, paged=pages == full[0])
         except _FAULTS as error:
             raise SourceUnreadable(f"{content.where}: {error}") from error
 
@@ -93,16 +93,16 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
 
 
 def _slabs(
-    tiff: tifffile.TiffFile, shape: Index, *, depth: int, paged: bool
+    tiff: tifffile.TiffFile, shape: Index, *, depth: int, start: int, paged: bool
 ) -> Iterator[npt.NDArray[Any]]:
     """Page by page where a page is a section; a file of one contiguous block is mapped."""
     series = tiff.series[0]
     if not paged:
         whole = series.asarray(out="memmap").reshape(shape)
-        for z in range(0, shape[0], depth):
+        for z in range(start, shape[0], depth):
             yield np.array(whole[z : z + depth])
         return
-    for z in range(0, shape[0], depth):
+    for z in range(start, shape[0], depth):
         count = min(depth, shape[0] - z)
         slab = tiff.asarray(key=range(z, z + count), series=0, maxworkers=2)
         yield slab.reshape((count, *shape[1:]))

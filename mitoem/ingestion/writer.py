@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,11 @@ SHARD: Index = (128, 1024, 1024)
 
 SLAB_BYTES = 1 << 29
 """Sections held in memory at a time, per layer; a shard is as deep as one slab."""
+
+MOST_WRITES = 4
+"""Shards on their way to the disk at a time."""
+
+KEEP_ZEROS = {"store_data_equal_to_fill_value": True}
 
 
 def shard_shape(shape: Index, itemsize: int) -> Index:
@@ -71,12 +79,49 @@ def array_metadata(shape: Index, dtype: np.dtype[Any]) -> dict[str, Any]:
     }
 
 
-class LayerWriter:
-    """Writes the sections of one layer in order, shrinking each shard while it is in memory.
+@dataclass(frozen=True, slots=True)
+class LayerStats:
+    """What the voxels of a layer are, additive over its units.
 
-    ``region`` is the level-0 box to be written, aligned so that every level's blocks are whole
-    (see ``aligned``); ``write`` takes its sections, any number at a time; ``close`` waits for
-    the disk. Coarser levels hold at most one shard's depth of their own planes.
+    ``histogram``: grey values at level 0, for the image. ``ids``: per level, the ids that it
+    shows; ``per_section``: instances in each section of the volume, for labels.
+    """
+
+    histogram: npt.NDArray[np.int64]
+    ids: tuple[npt.NDArray[np.uint32], ...]
+    per_section: npt.NDArray[np.int64]
+
+    def __add__(self, other: LayerStats) -> LayerStats:
+        return LayerStats(
+            self.histogram + other.histogram,
+            tuple(np.union1d(a, b) for a, b in zip(self.ids, other.ids, strict=True)),
+            self.per_section + other.per_section,
+        )
+
+    @property
+    def grey(self) -> GreyStats:
+        """Grey statistics of the image."""
+        total = int(self.histogram.sum())
+        cumulative = np.cumsum(self.histogram)
+        p1, p50, p99 = (
+            int(np.searchsorted(cumulative, total * share)) for share in (0.01, 0.5, 0.99)
+        )
+        mean = float(np.dot(self.histogram, np.arange(256)) / max(total, 1))
+        return GreyStats(p1, p50, p99, mean, tuple(int(n) for n in self.histogram))
+
+    @property
+    def vanished(self) -> tuple[int, ...]:
+        """Per level, the ids of level 0 that no voxel of the level shows."""
+        return tuple(len(self.ids[0]) - len(ids) for ids in self.ids)
+
+
+class LayerWriter:
+    """Writes the sections of one unit in order, shrinking each shard while it is in memory.
+
+    ``region`` is a level-0 box whose blocks are whole on every level and whose shards belong to
+    no other unit (see ``units``). ``write`` takes its sections, any number at a time; ``close``
+    waits for the disk. A shard is written in one piece, so a shard that exists is complete: after
+    a stop it is not written again. Coarser levels hold at most one shard's depth of planes.
     """
 
     def __init__(
@@ -84,25 +129,31 @@ class LayerWriter:
     ) -> None:
         self.dtype = dtype
         self.is_labels = dtype != np.uint8
-        self._depths = [shard_shape(level.shape, dtype.itemsize)[0] for level in levels]
+        self._directory = directory
         self._levels = levels
         self._regions = [coarse(region, level.factors) for level in levels]
+        self._shards = [shard_shape(level.shape, dtype.itemsize) for level in levels]
         self._next = [box.start[0] for box in self._regions]
         self._pending: list[list[npt.NDArray[Any]]] = [[] for _ in levels]
-        self._ids: list[npt.NDArray[Any]] = [np.zeros(0, dtype) for _ in levels]
+        self._ids: list[list[npt.NDArray[Any]]] = [[] for _ in levels]
         self._per_section = np.zeros(levels[0].shape[0], np.int64)
         self._histogram = np.zeros(256, np.int64)
         self._writes: list[Any] = []
         self._stores = [
-            _create(directory / str(n), level.shape, dtype) for n, level in enumerate(levels)
+            open_array(to_url(directory / str(n)), overrides=KEEP_ZEROS) for n in range(len(levels))
         ]
+
+    @property
+    def depth(self) -> int:
+        """Sections to hand over at a time."""
+        return min(self._shards[0][0], CHUNK[0])
 
     def write(self, sections: npt.NDArray[Any]) -> None:
         """Take the next sections of the region, (n, y, x)."""
         self._look_at(sections)
         self._take(0, sections)
 
-    def close(self) -> None:
+    def close(self) -> LayerStats:
         """Write what is left; raises when the sections did not fill the region."""
         z, stop = self._next[0] + self._held(0), self._regions[0].stop[0]
         if z != stop:
@@ -110,44 +161,15 @@ class LayerWriter:
         for level in range(len(self._levels)):
             self._flush(level)
         self._wait(0)
-
-    @property
-    def depth(self) -> int:
-        """Sections in a slab: handing over this many at a time copies nothing."""
-        return self._depths[0]
-
-    @property
-    def grey(self) -> GreyStats:
-        """Grey statistics of the sections that were written."""
-        total = int(self._histogram.sum())
-        cumulative = np.cumsum(self._histogram)
-        p1, p50, p99 = (
-            int(np.searchsorted(cumulative, total * share)) for share in (0.01, 0.5, 0.99)
-        )
-        mean = float(np.dot(self._histogram, np.arange(256)) / max(total, 1))
-        return GreyStats(p1, p50, p99, mean, tuple(int(n) for n in self._histogram))
-
-    @property
-    def instances(self) -> int:
-        """Number of ids at level 0."""
-        return len(self._ids[0])
-
-    @property
-    def vanished(self) -> tuple[int, ...]:
-        """Per level, the ids of level 0 that no voxel of the level shows."""
-        return tuple(len(self._ids[0]) - len(ids) for ids in self._ids)
-
-    @property
-    def per_section(self) -> tuple[int, ...]:
-        """Instances in each section of the volume."""
-        return tuple(int(n) for n in self._per_section)
+        nothing = np.zeros(0, np.uint32)
+        ids = tuple(np.unique(np.concatenate([nothing, *found])) for found in self._ids)
+        return LayerStats(self._histogram, ids, self._per_section)
 
     def _look_at(self, sections: npt.NDArray[Any]) -> None:
         z = self._next[0] + self._held(0)
         for offset, section in enumerate(sections):
             if self.is_labels:
-                ids = fastremap.unique(section)
-                self._per_section[z + offset] = np.count_nonzero(ids)
+                self._per_section[z + offset] = np.count_nonzero(fastremap.unique(section))
             else:
                 picture = Image.fromarray(np.ascontiguousarray(section))
                 self._histogram += np.asarray(picture.histogram(), np.int64)
@@ -157,7 +179,7 @@ class LayerWriter:
 
     def _take(self, level: int, sections: npt.NDArray[Any]) -> None:
         """Add planes to a level; write a shard's depth whenever one is full."""
-        depth = self._depths[level]
+        depth = self._shards[level][0]
         while len(sections):
             room = depth - (self._next[level] + self._held(level)) % depth
             self._pending[level].append(sections[:room])
@@ -170,20 +192,37 @@ class LayerWriter:
         if not self._pending[level]:
             return
         held = self._pending[level]
-        block = held[0] if len(held) == 1 else np.concatenate(held)
         self._pending[level] = []
+        block = held[0] if len(held) == 1 else np.concatenate(held)
+        held.clear()
         if self.is_labels:
             found = fastremap.unique(block)
-            self._ids[level] = np.union1d(self._ids[level], found[found > 0])
-        box, z = self._regions[level], self._next[level]
-        target = self._stores[level][z : z + len(block), *box.slices[1:]]
-        self._next[level] = z + len(block)
-        self._wait(len(self._levels))
-        self._writes.append(target.write(np.ascontiguousarray(block)))
+            self._ids[level].append(found[found > 0].astype(np.uint32))
+        self._store(level, block)
+        self._next[level] += len(block)
         if level + 1 < len(self._levels):
             factors = pyramid.step(self._levels[level].factors, self._levels[level + 1].factors)
             shrink = pyramid.shrink_labels if self.is_labels else pyramid.shrink_image
             self._take(level + 1, shrink(block, factors))
+
+    def _store(self, level: int, block: npt.NDArray[Any]) -> None:
+        """Write a block shard by shard, each in one piece, leaving out those that exist."""
+        box = self._regions[level]
+        z0, size = self._next[level], self._shards[level]
+        z = z0 // size[0]
+        for y in range(box.start[1] // size[1], -(-box.stop[1] // size[1])):
+            for x in range(box.start[2] // size[2], -(-box.stop[2] // size[2])):
+                if (self._directory / f"{level}/c/{z}/{y}/{x}").exists():
+                    continue
+                y0, y1 = max(y * size[1], box.start[1]), min((y + 1) * size[1], box.stop[1])
+                x0, x1 = max(x * size[2], box.start[2]), min((x + 1) * size[2], box.stop[2])
+                part = block[:, y0 - box.start[1] : y1 - box.start[1],
+                             x0 - box.start[2] : x1 - box.start[2]]  # fmt: skip
+                self._wait(MOST_WRITES - 1)
+                transaction = ts.Transaction()
+                store = self._stores[level].with_transaction(transaction)
+                store[z0 : z0 + len(block), y0:y1, x0:x1].write(part).result()
+                self._writes.append(transaction.commit_async())
 
     def _wait(self, left: int) -> None:
         """Wait until at most ``left`` writes are under way."""
@@ -231,12 +270,23 @@ def disk_error(error: Exception) -> Exception:
     return error
 
 
-def _create(path: Path, shape: Index, dtype: np.dtype[Any]) -> ts.TensorStore:
-    return open_array(
-        to_url(path),
-        overrides={
-            "metadata": array_metadata(shape, dtype),
-            "store_data_equal_to_fill_value": True,
-            "create": True,
-        },
+def create_arrays(directory: Path, levels: Sequence[LevelInfo], *, dtype: np.dtype[Any]) -> None:
+    """The empty arrays of a layer, one per level; those that exist are left as they are."""
+    for n, level in enumerate(levels):
+        metadata = array_metadata(level.shape, dtype)
+        overrides = KEEP_ZEROS | {"metadata": metadata, "create": True, "open": True}
+        open_array(to_url(directory / str(n)), overrides=overrides)
+
+
+def units(region: Box, levels: Sequence[LevelInfo], *, dtype: np.dtype[Any]) -> list[Box]:
+    """The region cut along z where every level's shards end: units share no shard.
+
+    They can be written in any order, by several processes, and one by one after a stop.
+    """
+    depth = math.lcm(
+        *(shard_shape(one.shape, dtype.itemsize)[0] * one.factors[0] for one in levels)
     )
+    cuts = range(region.start[0] // depth * depth + depth, region.stop[0], depth)
+    edges = [region.start[0], *cuts, region.stop[0]]
+    plane0, plane1 = region.start[1:], region.stop[1:]
+    return [Box((a, *plane0), (b, *plane1)) for a, b in pairwise(edges)]
