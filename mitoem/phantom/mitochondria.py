@@ -69,9 +69,8 @@ def carve(
         if own and own not in _beside(inside, there):
             continue
         body[~inside & (body < 0)] = 12.0
-        identity = len(made) + 1
-        there[inside] = identity
-        made[number] = Mitochondrion(identity, window, quantise(body), p, shift)
+        there[inside] = len(made) + 1
+        made[number] = Mitochondrion(len(made) + 1, window, quantise(body), p, shift)
     return list(made.values())
 
 

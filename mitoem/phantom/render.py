@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitoem.phantom.bodies import Noise, Window
+from mitoem.phantom.exposure import expose, smooth
 from mitoem.phantom.grid import Doubles, Floats, refine
 from mitoem.phantom.mitochondria import Mitochondrion
 from mitoem.phantom.organelles import Body, Dots, Organelles
@@ -23,8 +24,6 @@ _ENVELOPE = (
     np.exp(-np.maximum(_DEEP - 60, 0) / 60),
 )
 """The two membranes of a nucleus and the chromatin that lines them, over depth from -100 nm."""
-_MARKED = 0.06
-"""Part of the sections that a notch in the knife has marked."""
 _STEP = 2.0
 """Resolution of the membrane table, nm."""
 
@@ -48,8 +47,8 @@ class Painter:
         height, width = scene.frame.shape[1:]
         self.tone = _tones(rng)
         grain = rng.standard_normal((height + 144, width + 144), dtype=np.float32)
-        fine = _smooth(grain)
-        coarse = _smooth(_smooth(_smooth(_smooth(fine))))
+        fine = smooth(grain)
+        coarse = smooth(smooth(smooth(smooth(fine))))
         mottle = fine / fine.std() * np.float32(0.55) + coarse / coarse.std()
         # Cytoplasm is light with dark specks, not the other way round.
         # The rim is cut off, as blur did not reach it.
@@ -85,7 +84,7 @@ class Painter:
         self._membranes(grey, wall, slope)
         self._sheaths(grey, wall, code)
         self._densities(grey, wall, z)
-        return _expose(grey, rng)
+        return expose(grey, rng)
 
     def _dots(self, grey: Floats, z: int) -> None:
         o, voxel = self.scene.organelles, self.scene.frame.voxel_size[1:]
@@ -222,15 +221,6 @@ def _place(distance: Floats) -> NDArray[np.intp]:
     return distance.astype(np.intp)
 
 
-def _smooth(a: Floats) -> Floats:
-    """A little blur: weights 1, 2, 1 along both axes."""
-    b = a.copy()
-    b[1:-1] = 0.5 * a[1:-1] + 0.25 * (a[:-2] + a[2:])
-    c = b.copy()
-    c[:, 1:-1] = 0.5 * b[:, 1:-1] + 0.25 * (b[:, :-2] + b[:, 2:])
-    return c
-
-
 def _grain_profile(away: Doubles, radius: Doubles) -> Doubles:
     return np.asarray(-60 * np.exp(-((away / radius) ** 2)))
 
@@ -271,40 +261,3 @@ def _paint_body(grey: Floats, body: Body, z: int) -> None:
         lumen = 190 + 8 * body.tone if body.kind == "cisterna" else 150.0
         inner = lumen + (48 - lumen) * rim
     part += (inner - part) * alpha
-
-
-def _expose(grey: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Blur, brightness and contrast of the section, shading, shot noise."""
-    height, width = grey.shape
-    sharp = rng.uniform(0.15, 0.55)
-    grey = grey * np.float32(sharp) + _smooth(grey) * np.float32(1 - sharp)
-    gain, offset = rng.normal(1.08, 0.06), rng.normal(0.0, 6.0)
-    tilt = rng.normal(0.0, 3.5, 2)
-    shade = np.linspace(-1, 1, height)[:, None] * tilt[0] + np.linspace(-1, 1, width) * tilt[1]
-    # Four bytes summed are near enough to normal, and much cheaper; their deviation is 148.
-    draws = rng.integers(0, 1 << 32, height * width, np.uint32).view(np.uint8)
-    first, second, third, fourth = draws.reshape(4, height, width)
-    noise = np.add(first, second, dtype=np.uint16).astype(np.float32)
-    noise += third
-    noise += fourth
-    noise -= 510
-    noise *= np.sqrt(np.maximum(grey, 20.0) / 150) * np.float32(rng.uniform(7.0, 12.0) / 148)
-    grey += noise
-    grey -= 150
-    grey *= np.float32(gain)
-    grey += (shade + 150 + offset).astype(np.float32)
-    if rng.random() < _MARKED:
-        _scratch(grey, rng)
-    np.clip(grey, 0, 255, out=grey)
-    return np.asarray(np.rint(grey), np.uint8)
-
-
-def _scratch(grey: Floats, rng: np.random.Generator) -> None:
-    """A knife mark: a faint straight line across the whole section."""
-    height, width = grey.shape
-    angle = rng.normal(0.0, 0.15)
-    place = rng.random() * width
-    x = np.arange(width, dtype=np.float32) - np.float32(place)
-    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(height / 2)
-    away = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
-    grey += np.float32(rng.choice([-30.0, 26.0])) * np.exp(-((away / rng.uniform(1.5, 5.0)) ** 2))
