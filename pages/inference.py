@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mitoem.ui import address, cache, crop, panels, prediction
+from mitoem.ui import address, cache, crop, panels, placing, prediction
 
 at = address.here()
 left, right = st.columns([2, 5], gap="large")
@@ -14,6 +14,7 @@ with left:
         crop.check_size(box)
         st.markdown(crop.facts(box, at.info))
         prediction.start(at, box)
+        placing.planes(at, box)
     st.subheader("2  Model")
     with st.expander(cache.model()["name"]):
         prediction.model_card()

@@ -81,6 +81,12 @@ def change(**words: str | None) -> None:
     st.session_state[_WORDS] = now
 
 
+def enter(volume: str) -> None:
+    """Go to another volume: no word of the view of this one means anything there."""
+    others = {k: v for k, v in _words().items() if k not in WORDS}
+    st.session_state[_WORDS] = others | {"volume": volume}
+
+
 def keep(view: View, info: VolumeInfo) -> None:
     """Make this view the one in force."""
     others = {k: v for k, v in _words().items() if k not in WORDS}

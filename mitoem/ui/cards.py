@@ -9,7 +9,6 @@ from mitoem.geometry import Box
 from mitoem.manifest import VolumeInfo
 from mitoem.ui import address, cache, menu
 from mitoem.ui.controls import SYNTHETIC
-from mitoem.view import WORDS
 
 PREVIEW_PIXELS = 320
 
@@ -23,7 +22,7 @@ def volume(name: str) -> None:
         picture.image(preview(name, info.version), width="stretch")
         with facts:
             badge = f" :orange-badge[{SYNTHETIC}]" if info.synthetic else ""
-            st.markdown(f"#### {info.title}{badge}")
+            st.markdown(f"#### {info.name}{badge}")
             st.markdown(summary(info))
             st.button(
                 "Explore",
@@ -39,7 +38,7 @@ def volume(name: str) -> None:
 
 
 def _open(name: str) -> None:
-    address.change(**dict.fromkeys(WORDS), volume=name)
+    address.enter(name)
     st.session_state["mitoem_go"] = name
 
 

@@ -6,7 +6,6 @@ import streamlit as st
 
 from mitoem.ui import address, cache
 from mitoem.ui.address import Here
-from mitoem.view import WORDS
 
 SYNTHETIC = "synthetic phantom"
 
@@ -76,8 +75,7 @@ def _change_volume() -> None:
     """Another volume: what was selected there means nothing here."""
     if address.word("sel", ""):
         st.toast("Selection cleared: its ids belong to the other volume.")
-    chosen = st.session_state["frame_volume"]
-    address.change(**dict.fromkeys(WORDS), volume=chosen)
+    address.enter(st.session_state["frame_volume"])
 
 
 def _labels(at: Here | None) -> None:

@@ -67,8 +67,11 @@ def _measure(volume: str, labels: str) -> None:
     runs.start("measure", {"volume": volume, "labels": labels, "data": cache.data()})
 
 
-def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
-    """Histogram, cumulative share or scatter of a measure; a box drawn on it filters."""
+def plot(table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: bool) -> None:
+    """Histogram, cumulative share or scatter of a measure; a box drawn on it filters.
+
+    ``table`` are the rows that the filter keeps of ``whole``.
+    """
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         kind = words.segments("plot", "Plot", PLOTS, "Histogram")
@@ -76,7 +79,7 @@ def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
         column = words.choice(
             "measure",
             "Measure",
-            _measured(table),
+            _measured(whole),
             "volume_um3",
             names=figures.title,
             bare=True,
@@ -89,6 +92,7 @@ def plot(table: pd.DataFrame, *, total: int, complete_only: bool) -> None:
             bins = words.number("bins", "Bins", 10, 100, 40)
     shared: dict[str, Any] = {"complete_only": complete_only, "log_x": log_x}
     shared["theme"] = words.theme()
+    total = len(whole)
     if kind == "Cumulative":
         figure = figures.ecdf({"": table}, column, **shared)
     elif kind == "Scatter":

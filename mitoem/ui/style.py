@@ -34,6 +34,10 @@ _CSS = """
 [class*="st-key-facts_"] th:nth-child(6) { width: 21%; }
 .st-key-help_keys { max-width: 46rem; }
 .st-key-help_versions { max-width: 46rem; }
+.st-key-metrics_table table { table-layout: fixed; }
+.st-key-metrics_table :is(th, td):nth-child(1) { width: 30%; }
+.st-key-metrics_table :is(th, td):nth-child(2) { width: 8%; }
+[data-testid="stTable"] td p, [data-testid="stTable"] td div { max-width: none; }
 h1 { padding: .2rem 0 .4rem !important; }
 h1, h2, h3 { letter-spacing: -0.01em; }
 </style>

@@ -1,0 +1,254 @@
+"""Every page from the main script, without a browser: what it draws, and what it does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mitoem import jobs
+from mitoem.scores import METRICS
+from mitoem.ui import facts, manual
+
+MAIN = Path(__file__).parents[1] / "mitoem" / "ui" / "main.py"
+PAGES = ("datasets", "explore", "instances", "compare", "inference", "evaluate", "help")
+
+
+@pytest.fixture
+def root(small_data: Path) -> Iterator[Path]:
+    yield small_data
+    jobs.stop_worker(small_data)
+
+
+@pytest.fixture
+def own_root(tmp_path: Path, small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A root with phantom-h alone, to change."""
+    shutil.copytree(small_root / "phantom-h", tmp_path / "phantom-h")
+    monkeypatch.setenv("MITOEM_DATA", str(tmp_path))
+    yield tmp_path
+    jobs.stop_worker(tmp_path)
+
+
+def visit(page: str, query: Mapping[str, str] | None = None) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for word, value in (query or {}).items():
+        app.query_params[word] = value
+    app.run()
+    return go(app, page)
+
+
+def go(app: AppTest, page: str) -> AppTest:
+    app.query_params.clear()  # as a click on the menu does
+    return app.switch_page(f"../../pages/{page}.py").run()
+
+
+def fine(app: AppTest) -> None:
+    assert not app.exception, [one.message for one in app.exception]
+    assert "material/error" not in text(app)
+
+
+def text(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.text, app.warning, app.info, app.title, app.subheader)
+    return "\n".join(str(one.value) for kind in kinds for one in kind)
+
+
+def words(app: AppTest) -> dict[str, str]:
+    found = dict(app.query_params)
+    return {name: one if isinstance(one, str) else one[-1] for name, one in found.items()}
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_draws_and_says_that_a_phantom_is_synthetic(page: str) -> None:
+    app = visit(page)
+    fine(app)
+    assert app.selectbox(key="frame_volume").value == "phantom-h"
+    assert "synthetic phantom" in text(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_volume_every_page_says_what_to_do(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_DATA", str(tmp_path))
+    app = visit(page)
+    assert not app.exception
+    if page != "help":
+        assert any("python -m mitoem demo" in one.value for one in app.code)
+
+
+@pytest.mark.usefixtures("root")
+def test_an_unknown_volume_is_one_named_error_and_the_switch_still_works() -> None:
+    app = visit("explore", {"volume": "atlantis"})
+    assert not app.exception
+    assert "VolumeNotFound" in text(app) and "atlantis" in text(app)
+    app.selectbox(key="frame_volume").select("phantom-r").run()
+    fine(app)
+    assert words(app)["volume"] == "phantom-r"
+
+
+@pytest.mark.usefixtures("root")
+def test_selection_position_and_filter_survive_a_page_change_by_the_menu() -> None:
+    given = {"volume": "phantom-r", "z": "5", "sel": "2,3", "f": "volume_um3 > 0.001", "cut": "0"}
+    app = visit("instances", given)
+    fine(app)
+    assert words(app) == {"v": "1", **given}
+    assert app.text_input(key="filter_text").value == given["f"]
+    go(app, "explore")
+    assert words(app) == {"v": "1", **{k: v for k, v in given.items() if k != "cut"}}
+    assert app.button(key="frame_clear").label.startswith("2 selected")
+    go(app, "instances")
+    assert words(app)["cut"] == "0"
+
+
+@pytest.mark.usefixtures("root")
+def test_the_chip_clears_the_selection_and_another_volume_does_so_too() -> None:
+    app = visit("explore", {"sel": "2,3"})
+    app.button(key="frame_clear").click().run()
+    assert "sel" not in words(app)
+    app = visit("explore", {"sel": "2,3", "z": "4"})
+    app.selectbox(key="frame_volume").select("phantom-r").run()
+    assert words(app) == {"v": "1", "volume": "phantom-r"}
+    assert "Selection cleared" in app.toast[0].value
+
+
+@pytest.mark.usefixtures("root")
+def test_a_bad_word_becomes_its_default_and_one_notice_names_it() -> None:
+    app = visit("explore", {"z": "-3", "mode": "glow"})
+    notices = app.warning[0].value
+    assert "z=-3" in notices and "mode=glow" in notices
+    assert "mode" not in words(app)
+
+
+@pytest.mark.usefixtures("root")
+def test_datasets_shows_every_fact_of_the_card_beside_its_correction() -> None:
+    app = visit("datasets")
+    rows = [row for table in facts.card()["tables"] for row in table["rows"]]
+    shown = [tuple(row) for one in app.table for row in one.value.reset_index().to_numpy()]
+    for row in rows:
+        found = [one for one in shown if one[0] == f"**{row['field']}**"]
+        assert any(row["card"] == one[1] and row["value"] == one[2] for one in found), row
+        assert all(row["status"] in one[4] and one[5] for one in found), row
+    assert {row["status"] for row in rows} == {"confirmed", "corrected", "unverified"}
+
+
+def test_the_card_gives_the_voxel_of_mitoem_in_millimetres_x_y_z() -> None:
+    spacing = facts.card()["tables"][1]["rows"][0]
+    assert spacing["card"] == "(1.0, 1.0, 1.0) mm"
+    assert spacing["value"].startswith("8e-6, 8e-6, 3e-5") and spacing["unit"] == "mm"
+
+
+@pytest.mark.usefixtures("root")
+def test_a_filter_that_does_not_parse_is_told_and_the_last_good_one_stays() -> None:
+    app = visit("instances", {"cut": "0"})
+    rows = len(app.dataframe[0].value)
+    app.text_input(key="filter_text").set_value("instance_id <= 2").run()
+    assert len(app.dataframe[0].value) == 2 < rows
+    app.text_input(key="filter_text").set_value("instance_id <= __import__('os')").run()
+    assert not app.exception
+    assert "material/error" in text(app)
+    assert len(app.dataframe[0].value) == 2
+    assert words(app)["f"] == "instance_id <= 2"
+    app.text_input(key="filter_text").set_value("").run()
+    fine(app)
+    assert len(app.dataframe[0].value) == rows
+
+
+@pytest.mark.usefixtures("root")
+def test_cut_instances_are_hidden_until_they_are_asked_for() -> None:
+    app = visit("instances")
+    assert not app.dataframe[0].value["touches_border"].any()
+    app.toggle(key="word_cut").set_value(False).run()
+    assert app.dataframe[0].value["touches_border"].any()
+    assert words(app)["cut"] == "0"
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("plot", ["Histogram", "Cumulative", "Scatter"])
+def test_each_plot_draws_each_kind_of_table(plot: str) -> None:
+    fine(visit("instances", {"plot": plot, "cut": "0", "measure": "sphericity"}))
+    fine(visit("instances", {"plot": plot, "f": "instance_id < 0"}))
+
+
+def test_labels_that_were_never_measured_are_measured_on_request(own_root: Path) -> None:
+    shutil.rmtree(own_root / "phantom-h" / "tables")
+    app = visit("instances")
+    fine(app)
+    next(one for one in app.button if one.label == "Measure now").click().run()
+    run = jobs.runs(own_root)[0]
+    assert jobs.wait(own_root, run.id, seconds=60).state == "done"
+    app.run()
+    fine(app)
+    assert len(app.dataframe) == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_compare_puts_two_volumes_side_by_side() -> None:
+    app = visit("compare", {"cut": "0"})
+    fine(app)
+    table = app.dataframe[0].value
+    assert "Cliff's delta" in table and table["Cliff's delta"].abs().max() <= 1
+    assert any("one specimen each" in one.value for one in app.info)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_box_outside_the_volume_is_told_where_it_was_typed() -> None:
+    app = visit("inference")
+    app.segmented_control(key="crop_from").set_value("Numbers").run()
+    app.text_input(key="crop_box_phantom-h").set_value("0:8,0:64,0:9999").run()
+    assert not app.exception
+    assert "BoxOutside" in text(app)
+    assert not [one for one in app.button if one.label == "Run"]
+
+
+def test_a_crop_is_predicted_scored_saved_and_evaluated(own_root: Path) -> None:
+    app = visit("inference")
+    fine(app)
+    next(one for one in app.button if one.label == "Run").click().run()
+    run_id = words(app)["run"]
+    assert jobs.wait(own_root, run_id, seconds=120).state == "done"
+    app.run()
+    fine(app)
+    assert {"F1 at IoU 0.5", "AP-75"} <= {one.label for one in app.metric}
+    assert any("Synthetic phantom" in one.value for one in app.warning)
+    app.slider(key=f"decode_mask_{run_id}").set_value(0.3).run()
+    again = words(app)["run"]
+    assert again != run_id and jobs.wait(own_root, again, seconds=60).state == "done"
+    app.run()
+    app.text_input[0].set_value("mine")
+    next(one for one in app.button if one.label == "Save").click().run()
+    assert jobs.wait(own_root, words(app)["save"], seconds=60).state == "done"
+    app.run()
+    fine(app)
+    go(app, "evaluate")
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
+    app.run()
+    fine(app)
+    named = set(app.table[0].value.index)
+    assert METRICS["AP75"].name in named and METRICS["adapted_rand_error"].name in named
+
+
+def test_a_cancelled_and_a_failed_run_say_so_and_can_be_run_again(own_root: Path) -> None:
+    ask = {"volume": "phantom-h", "box": "0:8,0:64,0:64"}
+    stopped = jobs.submit(own_root, "predict", ask, start=False)
+    jobs.cancel(own_root, stopped)
+    app = visit("inference", {"run": stopped})
+    fine(app)
+    assert "You stopped this run." in text(app)
+    failed = jobs.submit(own_root, "predict", ask | {"box": "0:8,0:64,0:6400"})
+    assert jobs.wait(own_root, failed, seconds=60).state == "failed"
+    app = visit("inference", {"run": failed})
+    assert not app.exception
+    assert "BoxOutside" in text(app) or "leaves the volume" in text(app)
+    app = visit("inference", {"run": "000999-gone"})
+    assert not app.exception and "RunNotFound" in text(app)
+
+
+def test_help_lists_the_keys_of_the_viewer_and_none_of_streamlits() -> None:
+    keys = manual.keys()["Key or mouse"].tolist()
+    assert {"`,`", "`.`", "`space`", "`[`", "`]`", "`?`", "`1`", "`o`"} <= set(keys)
+    assert not {"`r`", "`c`"} & set(keys)
