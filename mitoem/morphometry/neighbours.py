@@ -24,10 +24,13 @@ NEAR_NM: Final = 100.0
 """Instances whose surfaces come this near are counted as neighbours."""
 
 _SAMPLE: Final = 48
-"""Points of each surface that give the first, too large, distance."""
+"""Points of each surface that give a first, too large, distance."""
 
 _DIRECT: Final = 20_000
 """Pairs of points up to which all distances are cheaper than a tree."""
+
+_SLACK: Final = 0.1
+"""Nm by which bounds are widened: rounding must not lose what lies exactly on one."""
 
 _BITS: Final = 21
 """A place takes so many bits along each axis, in half voxels from one before the volume."""
@@ -163,27 +166,24 @@ class _Search:
         """Distance of two surfaces; infinite when it is too large to matter to ``row``."""
         a, b = self.points(row), self.points(other)
         bound = max(self.nearest[row], NEAR_NM)
-        if not np.isfinite(bound):
-            bound = float(cdist(a[:: len(a) // _SAMPLE + 1], b[:: len(b) // _SAMPLE + 1]).min())
-        # A little more than the bound: rounding must not lose what lies exactly on it.
-        bound = bound * 1.001 + 0.1
-        a = a[_reached(a, self.low[other], self.high[other], bound)]
-        b = b[_reached(b, self.low[row], self.high[row], bound)]
-        if not len(a) or not len(b):
-            return np.inf
-        if len(a) * len(b) <= _DIRECT:
-            return float(cdist(a, b).min())
-        found, _ = cKDTree(b, balanced_tree=False).query(a, distance_upper_bound=bound)
+        # A few points of each give a distance that is too large; it leaves few points to try.
+        for sample in (_SAMPLE, 4 * _SAMPLE):
+            bound = min(bound, float(cdist(_some(a, sample), _some(b, sample)).min()))
+            a, b = self._within(a, other, bound), self._within(b, row, bound)
+            if not len(a) or not len(b):
+                return np.inf
+            if len(a) * len(b) <= _DIRECT:
+                return float(cdist(a, b).min())
+        found, _ = cKDTree(b, balanced_tree=False).query(a, distance_upper_bound=bound + _SLACK)
         return float(np.min(found))
 
+    def _within(self, points: NDArray[np.float32], row: int, bound: float) -> NDArray[np.float32]:
+        """The points that lie within ``bound`` of the box of an instance."""
+        apart = np.maximum(np.maximum(self.low[row] - points, points - self.high[row]), 0)
+        near: NDArray[np.float32] = points[(apart * apart).sum(axis=1) <= (bound + _SLACK) ** 2]
+        return near
 
-def _reached(
-    points: NDArray[np.float32],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    bound: float,
-) -> NDArray[np.bool_]:
-    """Which points lie within ``bound`` of a box."""
-    apart = np.maximum(np.maximum(low - points, points - high), 0)
-    within: NDArray[np.bool_] = (apart * apart).sum(axis=1) <= bound * bound
-    return within
+
+def _some(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """About so many of the points, evenly taken."""
+    return points[:: len(points) // count + 1]
