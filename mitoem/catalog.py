@@ -19,7 +19,8 @@ from mitoem.volume import Volume, open_at, path_of, read_bytes, to_url
 
 DEFAULT_ROOT = "data"
 
-_SEPARATOR = re.compile(re.escape(os.pathsep) + r"(?!//)")
+_ROOT = re.compile(r"\w+://[^/:]*(?::\d+)?[^:]*|[^:]+" if os.pathsep == ":" else r"[^;]+")
+"""One root of a list: a URL, with its port if it has one, or a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Catalog:
 def from_environment(data: str | Path | None = None) -> Catalog:
     """The catalog of ``data``, else of ``MITOEM_DATA``, else of ``data/``."""
     text = str(data) if data is not None else os.environ.get("MITOEM_DATA") or DEFAULT_ROOT
-    return Catalog(tuple(to_url(root) for root in _SEPARATOR.split(text) if root))
+    return Catalog(tuple(to_url(root) for root in _ROOT.findall(text)))
 
 
 def may_see(volume: str, user: str | None) -> bool:
@@ -72,13 +73,22 @@ def may_see(volume: str, user: str | None) -> bool:
 def _names(root: str) -> list[str]:
     path = path_of(root)
     if path is None:
-        data = read_bytes(root + "index.json")
-        return [] if data is None else [str(name) for name in json.loads(data)["volumes"]]
+        return _listed(root, read_bytes(root + "index.json"))
     if not path.is_dir():
         return []
     return [
         child.name for child in path.iterdir() if _is_name(child.name) and _has(root, child.name)
     ]
+
+
+def _listed(root: str, data: bytes | None) -> list[str]:
+    """Names in a remote root's ``index.json``: ``{"volumes": [name, …]}``."""
+    if data is None:
+        return []
+    try:
+        return [check_name(str(name)) for name in json.loads(data)["volumes"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise VolumeInvalid(f"{root}index.json: {type(error).__name__} {error}") from error
 
 
 def _has(root: str, name: str) -> bool:

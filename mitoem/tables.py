@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from mitoem.errors import TableMissing
+from mitoem.errors import TableMissing, VolumeInvalid
 
 TABLE_VERSION = 1
 """Raised when a column's definition changes, so that older tables are measured again."""
@@ -30,8 +30,10 @@ def write(
     path = directory / f"{labels}.parquet"
     data = io.BytesIO()
     frame.to_parquet(data, index=False)
-    note = {"table_version": TABLE_VERSION, "rows": len(frame)} | dict(provenance)
-    _replace(path, data.getvalue())
+    content = data.getvalue()
+    note: dict[str, Any] = {"table_version": TABLE_VERSION, "rows": len(frame)}
+    note |= dict(provenance) | {"sha256": hashlib.sha256(content).hexdigest()}
+    _replace(path, content)
     _replace(path.with_suffix(".json"), (json.dumps(note, indent=1) + "\n").encode())
     return path
 
@@ -39,7 +41,8 @@ def write(
 def read(directory: Path, labels: str, *, version: str) -> pd.DataFrame:
     """The table of a label set of that version.
 
-    Raises TableMissing when the labels were never measured, or changed since.
+    Raises TableMissing when the labels were never measured, or changed since, VolumeInvalid for
+    a damaged file.
     """
     path = directory / f"{labels}.parquet"
     note = provenance(directory, labels)
@@ -51,7 +54,11 @@ def read(directory: Path, labels: str, *, version: str) -> pd.DataFrame:
             f"labels {labels!r} changed since they were measured: expected labels version "
             f"{version} and table version {TABLE_VERSION}, found {found[0]} and {found[1]}"
         )
-    return pd.read_parquet(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != note.get("sha256"):
+        raise VolumeInvalid(f"{path.name}: expected SHA-256 {note.get('sha256')}, found {digest}")
+    return pd.read_parquet(io.BytesIO(content))
 
 
 def provenance(directory: Path, labels: str) -> dict[str, Any] | None:
@@ -59,7 +66,10 @@ def provenance(directory: Path, labels: str) -> dict[str, Any] | None:
     path = directory / f"{labels}.json"
     if not path.is_file():
         return None
-    note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise VolumeInvalid(f"{path.name}: {error}") from error
     return note
 
 
