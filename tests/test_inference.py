@@ -153,7 +153,9 @@ def test_every_instance_is_connected_and_inside_the_foreground(
     seed: int, mask: float, contour: float
 ) -> None:
     body, edge = probabilities(seed)
-    parameters = DecodeParameters(mask=mask, seed=mask, contour=contour, min_volume_um3=0)
+    parameters = DecodeParameters(
+        mask=mask, seed=mask, contour=contour, confidence=0, min_volume_um3=0
+    )
     labels = decode(body, edge, voxel_size=VOXEL, parameters=parameters)
     ids = np.unique(labels)
     assert np.array_equal(ids, np.arange(ids.max() + 1)) or ids.min() > 0
@@ -171,6 +173,15 @@ def test_no_instance_is_smaller_than_the_least_volume(seed: int, least: float) -
     counts = np.bincount(labels.ravel())[1:]
     assert labels.dtype == np.uint32
     assert all(counts * 30 * 8 * 8 * 1e-9 >= least)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.floats(0, 0.9))
+def test_no_instance_is_less_sure_than_the_least_confidence(seed: int, least: float) -> None:
+    body, edge = probabilities(seed)
+    parameters = DecodeParameters(confidence=least, min_volume_um3=0)
+    labels = decode(body, edge, voxel_size=VOXEL, parameters=parameters)
+    assert all(body[labels == i].mean() >= least * 255 - 1e-6 for i in range(1, labels.max() + 1))
 
 
 def test_two_touching_balls_come_apart_midway() -> None:

@@ -89,6 +89,7 @@ def spec(sha256: str) -> dict[str, Any]:
             "mask": 0.5,
             "seed": 0.6,
             "contour": 0.45,
+            "confidence": 0.75,
             "min_seed_um3": 0.0002,
             "min_volume_um3": 0.002,
         },
