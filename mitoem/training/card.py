@@ -178,6 +178,17 @@ def page(card: dict[str, Any]) -> str:
         "",
         "Instances are matched one to one.",
         "",
+        *_made(made),
+        "## Known failures",
+        "",
+        *(f"- {line}" for line in card["known_failures"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _made(made: dict[str, Any]) -> list[str]:
+    """Data and training, in lines."""
+    return [
         "## Data",
         "",
         "| source | what | citation | terms |",
@@ -188,15 +199,11 @@ def page(card: dict[str, Any]) -> str:
         "",
         f"`{made['command']}`: {made['steps']:,} steps of {made['settings']['batch']} patches of "
         f"{' × '.join(map(str, made['patch_zyx']))} voxels, bf16 on two processor cores.",
-        *(f" {note}" for note in NOTES),
+        *NOTES,
         "",
         "Mean loss: " + ", ".join(f"{step}: {loss}" for step, loss in made["loss_curve"][3::4]),
         "",
-        "## Known failures",
-        "",
-        *(f"- {line}" for line in card["known_failures"]),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _rows(scores: dict[str, Any], prefix: str = "") -> list[str]:
