@@ -191,6 +191,15 @@ def test_a_ball_has_the_numbers_of_a_ball() -> None:
     assert row["flatness"] == pytest.approx(1, abs=0.02)
 
 
+def test_nothing_is_rounder_than_a_ball() -> None:
+    labels = blobs(11)
+    labels[1::2] = 0
+    labels, _ = ndimage.label(labels > 0)
+    table = measure(labels, voxel_size=(40, 5.9, 5.9))
+    assert table["sphericity"].between(0, 1).all()
+    assert (table["mci"] >= 9 / (4 * np.pi) * (1 - 1e-12)).all()
+
+
 def test_one_voxel_is_measured() -> None:
     labels = np.zeros((3, 3, 3), np.uint8)
     labels[1, 1, 1] = 9

@@ -68,10 +68,13 @@ class Faces:
         )
 
     def by_row(self, ids: NDArray[np.uint32]) -> list[NDArray[np.int64]]:
-        """The packed places of each of the rising ``ids``."""
-        row = np.repeat(np.searchsorted(ids, self.ids), self.counts)
-        order = np.argsort(row, kind="stable")
-        return np.split(self.places[order], np.searchsorted(row[order], np.arange(1, ids.size)))
+        """The packed places of each of the rising ``ids``, without a copy where in one piece."""
+        pieces: list[list[NDArray[np.int64]]] = [[] for _ in range(ids.size)]
+        ends = np.cumsum(self.counts)
+        rows = np.searchsorted(ids, self.ids)
+        for row, end, count in zip(rows.tolist(), ends, self.counts, strict=True):
+            pieces[row].append(self.places[end - count : end])
+        return [found[0] if len(found) == 1 else np.concatenate(found) for found in pieces]
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,15 @@ def empty() -> pd.DataFrame:
 def _shape(partial: Partial, voxel_size: VoxelSize) -> dict[str, NDArray[np.float64]]:
     """Volume, surface and what follows from the two."""
     volume = partial.sums[:, 0] * voxel_volume_um3(voxel_size)
-    area = area_um2(partial.sums[:, -3:], voxel_size)
+    # No body has less surface than the ball of its volume; flat scraps of one section, whose
+    # normals are guesses, would come out below.
+    least = np.cbrt(36 * np.pi * volume**2)
+    area = np.maximum(area_um2(partial.sums[:, -3:], voxel_size), least)
     return {
         "volume_um3": volume,
         "surface_area_um2": area,
         "equivalent_diameter_um": np.cbrt(6 * volume / np.pi),
-        "sphericity": np.cbrt(np.pi * (6 * volume) ** 2) / area,
+        "sphericity": np.minimum(least / area, 1.0),
         "mci": area**3 / (16 * np.pi**2 * volume**2),
         "surface_to_volume_per_um": area / volume,
     }
