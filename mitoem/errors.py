@@ -26,7 +26,8 @@ MitoEMError
 ├── ServerBusy             (RuntimeError)       more work asked for than the server takes at once
 ├── RunNotFound            (LookupError)        no run of that id
 ├── RunFailed              (RuntimeError)       a run that ended with an error
-└── RunCancelled           (RuntimeError)       a run that a person stopped
+├── RunCancelled           (RuntimeError)       a run that a person stopped
+└── SchedulerUnreachable   (ConnectionError)    no Dask scheduler at the address given
 
 Messages are one line and carry both values: what was expected and what was found.
 """
@@ -144,3 +145,7 @@ class RunFailed(MitoEMError, RuntimeError):
 
 class RunCancelled(MitoEMError, RuntimeError):
     """A run that a person stopped."""
+
+
+class SchedulerUnreachable(MitoEMError, ConnectionError):
+    """No Dask scheduler answers at the address that was given."""

@@ -18,7 +18,7 @@ from mitoem import manifest, meshes, ome, pyramid
 from mitoem.errors import RequestInvalid, SourceUnsupported
 from mitoem.geometry import Box, VoxelSize
 from mitoem.ingestion.hdf5 import MAIN
-from mitoem.ingestion.layer import write_layer
+from mitoem.ingestion.layer import Layer, write_layer
 from mitoem.ingestion.placing import Watch, from_array
 from mitoem.ingestion.writer import disk_error, write_json
 from mitoem.render import Figure
@@ -145,15 +145,8 @@ def _zarr(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
     levels = manifest.level_infos(shape, voxel_size, pyramid.level_factors(shape, voxel_size))
     path.mkdir()
     write_json(path / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=True)))
-    write_layer(
-        path,
-        levels,
-        [from_array(array)],
-        dtype=array.dtype,
-        region=Box.whole(shape),
-        what="labels",
-        watch=Watch(),
-    )
+    layer = Layer(path, levels, (from_array(array),), array.dtype, Box.whole(shape), "labels")
+    write_layer(layer, watch=Watch())
 
 
 _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {

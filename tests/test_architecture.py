@@ -15,8 +15,8 @@ PACKAGE = ROOT / "mitoem"
 
 LINES = (
     ("errors", "geometry", "manifest", "ome", "filters", "version"),
-    ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "phantom"),
-    ("catalog", "tables", "volume", "ingestion", "inference", "view"),
+    ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "effects", "phantom"),
+    ("catalog", "tables", "volume", "blocks", "ingestion", "inference", "view"),
     ("front", "figures", "export", "checking"),
     ("jobs", "demo"),
     ("server", "cli", "__main__"),

@@ -47,6 +47,7 @@ def _add_ingest(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("--crop", type=box, metavar="z0:z1,y0:y1,x0:x1")
     one.add_argument("--no-measure", action="store_true", help="leave the instance table for later")
     one.add_argument("--overwrite", action="store_true")
+    one.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     one.set_defaults(run=_ingest)
 
 
@@ -92,6 +93,7 @@ def _ingest(arguments: argparse.Namespace, console: Console) -> Answer:
         say=console.say,
         expect=console.expect,
         progress=console.progress,
+        scheduler=arguments.scheduler,
     )
     measured: int | None = None
     if volume.info.labels and not arguments.no_measure:

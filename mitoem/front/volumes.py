@@ -48,6 +48,7 @@ def ingest(
     expect: Callable[[int], None] = lambda voxels: None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    scheduler: str | None = None,
 ) -> Volume:
     """Make a volume from files of any supported format; see ``mitoem.ingestion.run``.
 
@@ -67,7 +68,7 @@ def ingest(
         overwrite=overwrite,
     )
     root = catalog.from_environment(data).writable
-    watch = placing.Watch(progress, cancelled)
+    watch = placing.Watch(progress, cancelled, scheduler)
     volume, made = ingestion.run(root, request, say=say, expect=expect, watch=watch)
     if not made:
         say(f"volume {name!r} is complete already, from the same sources")

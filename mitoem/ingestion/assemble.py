@@ -21,7 +21,7 @@ import numpy as np
 from mitoem import manifest, ome, pyramid
 from mitoem.errors import DiskFull, LabelsInvalid, MitoEMError, RunCancelled, VolumeExists
 from mitoem.geometry import Box, VoxelSize
-from mitoem.ingestion.layer import write_layer
+from mitoem.ingestion.layer import Layer, write_layer
 from mitoem.ingestion.placing import Placed, Watch, around, coverage
 from mitoem.ingestion.shelf import PARTIAL, held, local, publish, swap
 from mitoem.ingestion.writer import aligned, disk_error, shards, write_json
@@ -129,15 +129,8 @@ def _write_volume(
     levels = manifest.level_infos(shape, facts.voxel_size, factors)
     zarr = path / "image.zarr"
     write_json(zarr / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=False)))
-    stats = write_layer(
-        zarr,
-        levels,
-        [image],
-        dtype=np.dtype(np.uint8),
-        region=Box.whole(shape),
-        what="image",
-        watch=watch,
-    )
+    layer = Layer(zarr, levels, (image,), np.dtype(np.uint8), Box.whole(shape), "image")
+    stats = write_layer(layer, watch=watch)
     info = VolumeInfo(
         name=name,
         title=facts.title,
@@ -166,15 +159,9 @@ def _write_labels(path: Path, labels: NewLabels, *, info: VolumeInfo, watch: Wat
     plan = _plan(labels.parts, labels.dtype.name, info.voxel_size)
     with _making(path, plan):
         write_json(path / "zarr.json", ome.group(attributes))
-        stats = write_layer(
-            path,
-            info.levels,
-            labels.parts,
-            dtype=labels.dtype,
-            region=aligned(around(covered), info.levels),
-            what=labels.name,
-            watch=watch,
-        )
+        region = aligned(around(covered), info.levels)
+        layer = Layer(path, info.levels, labels.parts, labels.dtype, region, labels.name)
+        stats = write_layer(layer, watch=watch)
         if labels.kind == "truth" and not len(stats.ids[0]):
             boxes = " and ".join(str(box) for box in covered)
             raise LabelsInvalid(f"{labels.name}: expected instances, found none in {boxes}")

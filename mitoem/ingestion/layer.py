@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mitoem import blocks
 from mitoem.geometry import Box
 from mitoem.ingestion.placing import Placed, Watch, sections
 from mitoem.ingestion.writer import LayerStats, LayerWriter, create_arrays, units
@@ -25,55 +28,54 @@ STATE = ".units"
 """Directory of the finished units' statistics, inside the layer's own."""
 
 
-def write_layer(
-    directory: Path,
-    levels: Sequence[LevelInfo],
-    parts: Sequence[Placed],
-    *,
-    dtype: np.dtype[Any],
-    region: Box,
-    what: str,
-    watch: Watch,
-) -> LayerStats:
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer to be written: where, what levels, from which parts, over which level-0 box."""
+
+    directory: Path
+    levels: tuple[LevelInfo, ...]
+    parts: tuple[Placed, ...]
+    dtype: np.dtype[Any]
+    region: Box
+    name: str
+
+
+def write_layer(layer: Layer, *, watch: Watch) -> LayerStats:
     """Write all levels of a layer and return its statistics; finished units are not redone."""
-    create_arrays(directory, levels, dtype=dtype)
-    state = directory / STATE
+    create_arrays(layer.directory, layer.levels, dtype=layer.dtype)
+    state = layer.directory / STATE
     state.mkdir(exist_ok=True)
-    for leftover in directory.rglob("*.__lock"):  # of a write that was killed
+    for leftover in layer.directory.rglob("*.__lock"):  # of a write that was killed
         leftover.unlink()
-    total: LayerStats | None = None
-    for unit in units(region, levels, dtype=dtype):
-        stats = _load(state, unit)
-        if stats is None:
-            stats = _write_unit(
-                directory, levels, parts, unit, dtype=dtype, region=region, what=what, watch=watch
-            )
-            _keep(state, unit, stats)
-        watch.report((unit.stop[0] - region.start[0]) / region.shape[0], what)
-        total = stats if total is None else total + stats
+    every = units(layer.region, layer.levels, dtype=layer.dtype)
+    left = [unit for unit in every if not _path(state, unit).exists()]
+    done = sum(unit.size for unit in every) - sum(unit.size for unit in left)
+    cluster = blocks.scheduler_address(watch.scheduler) is not None
+    for number, voxels in blocks.each(
+        partial(write_unit, layer, watch=Watch() if cluster else watch),
+        left,
+        scheduler=watch.scheduler,
+        cancelled=watch.cancelled,
+    ):
+        done += voxels
+        watch.report(done / layer.region.size, layer.name)
+        del number
+    total = _sum(_load(state, unit) for unit in every)
     shutil.rmtree(state)
-    assert total is not None, "a region has at least one unit"
     return total
 
 
-def _write_unit(
-    directory: Path,
-    levels: Sequence[LevelInfo],
-    parts: Sequence[Placed],
-    unit: Box,
-    *,
-    dtype: np.dtype[Any],
-    region: Box,
-    what: str,
-    watch: Watch,
-) -> LayerStats:
-    writer = LayerWriter(directory, levels, dtype=dtype, region=unit)
-    z = unit.start[0]
-    for slab in _ahead(sections(parts, unit, dtype=dtype, depth=writer.depth)):
+def write_unit(layer: Layer, unit: Box, *, watch: Watch) -> int:
+    """Write one unit and keep its statistics beside the arrays; returns its voxels."""
+    writer = LayerWriter(layer.directory, layer.levels, dtype=layer.dtype, region=unit)
+    z, region = unit.start[0], layer.region
+    slabs = sections(layer.parts, unit, dtype=layer.dtype, depth=writer.depth)
+    for slab in _ahead(slabs):
         writer.write(slab)
         z += len(slab)
-        watch.report((z - region.start[0]) / region.shape[0], what)
-    return writer.close()
+        watch.report((z - region.start[0]) / region.shape[0], layer.name)
+    _keep(layer.directory / STATE, unit, writer.close())
+    return unit.size
 
 
 def _ahead(slabs: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
@@ -94,14 +96,20 @@ def _keep(state: Path, unit: Box, stats: LayerStats) -> None:
     arrays: dict[str, Any] = {f"ids{level}": ids for level, ids in enumerate(stats.ids)}
     arrays |= {"histogram": stats.histogram, "per_section": stats.per_section}
     np.savez(data, **arrays)
-    partial = _path(state, unit).with_suffix(".partial")
-    partial.write_bytes(data.getvalue())
-    partial.replace(_path(state, unit))
+    whole = _path(state, unit)
+    hidden = whole.with_suffix(".partial")
+    hidden.write_bytes(data.getvalue())
+    hidden.replace(whole)
 
 
-def _load(state: Path, unit: Box) -> LayerStats | None:
-    if not _path(state, unit).exists():
-        return None
+def _sum(stats: Iterator[LayerStats]) -> LayerStats:
+    total = next(stats)
+    for one in stats:
+        total += one
+    return total
+
+
+def _load(state: Path, unit: Box) -> LayerStats:
     with np.load(_path(state, unit), allow_pickle=False) as kept:
         count = sum(name.startswith("ids") for name in kept.files)
         ids = tuple(kept[f"ids{level}"] for level in range(count))

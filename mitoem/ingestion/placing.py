@@ -18,10 +18,11 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who wants to hear of progress, and who may stop the work."""
+    """Who hears of progress, who may stop the work, and which Dask cluster does it, if any."""
 
     progress: Progress | None = None
     cancelled: Callable[[], bool] | None = None
+    scheduler: str | None = None
 
     def report(self, done: float, what: str) -> None:
         """Tell the share done; raises RunCancelled when somebody asked to stop."""

@@ -1,0 +1,91 @@
+"""The same work on a real Dask cluster on loopback: one scheduler, two workers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import files
+import numpy as np
+import pytest
+
+import mitoem
+from mitoem import blocks, errors
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, here = _free_port(), tmp_path_factory.mktemp("dask")
+    address = f"tcp://127.0.0.1:{port}"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+    def start(program: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"]
+        return subprocess.Popen(
+            command, cwd=here, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+
+    started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port))]
+    started += [start("dask_worker", address, "--nthreads", "1") for _ in range(2)]
+    try:
+        _wait_for_workers(address, 2)
+        yield address
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(20)
+
+
+def _wait_for_workers(address: str, count: int) -> None:
+    from distributed import Client
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with Client(address, timeout=2, set_as_default=False) as client:
+                client.wait_for_workers(count, timeout=30)
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"no {count} workers at {address}")
+
+
+def test_a_cluster_writes_the_same_bytes_as_this_process(scheduler: str, tmp_path: Path) -> None:
+    shape = (300, 520, 40)
+    np.savez(tmp_path / "b.npz", image=files.image(shape), labels=files.labels(shape))
+    trees = []
+    for root, where in ((tmp_path / "here", None), (tmp_path / "there", scheduler)):
+        mitoem.ingest(
+            "one", tmp_path / "b.npz", labels=[tmp_path / "b.npz"], voxel_size=(30, 8, 8),
+            data=root, scheduler=where,
+        )  # fmt: skip
+        found = sorted(path for path in (root / "one").rglob("*") if path.is_file())
+        trees.append({str(path.relative_to(root)): path.read_bytes() for path in found})
+    assert trees[0] == trees[1]
+
+
+def test_an_error_on_a_worker_arrives_as_it_was_raised(scheduler: str) -> None:
+    def fail(number: int) -> int:
+        raise errors.SourceUnreadable(f"unit {number}: expected 2 bytes, found 1")
+
+    with pytest.raises(errors.SourceUnreadable, match="unit 3"):
+        list(blocks.each(fail, [3], scheduler=scheduler))
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "CONNECT_SECONDS", 1)
+    address = f"tcp://127.0.0.1:{_free_port()}"
+    with pytest.raises(errors.SchedulerUnreachable, match=address):
+        list(blocks.each(len, ["a"], scheduler=address))
