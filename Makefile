@@ -38,7 +38,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest
 
 bench: .venv/dev
-	for one in bench/*.py; do $(BIN)/python $$one || exit 1; done
+	for one in bench/*.py; do $(BIN)/python -m bench.$$(basename $$one .py) || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,13 +30,15 @@ def measure(
     volume: str | Volume,
     labels: str = "truth",
     *,
+    skeletons: bool = False,
     data: Data = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> pd.DataFrame:
     """Measure every instance of a label set and keep the table beside the volume.
 
-    One row per instance; the columns are ``mitoem.morphometry.COLUMNS``.
+    One row per instance; the columns are ``mitoem.morphometry.COLUMNS``. ``skeletons`` fills
+    lengths, branches and radii too, which takes most of the time.
     """
     known = catalog.from_environment(data)
     target = resolved(volume, data=data)
@@ -48,6 +50,7 @@ def measure(
         voxel_size=info.voxel_size,
         regions=one.coverage,
         splits=info.splits,
+        skeletons=skeletons,
         progress=None if progress is None else lambda done, _: progress(done, "measure"),
         cancelled=cancelled,
     )
@@ -58,6 +61,7 @@ def measure(
         "sources": [asdict(source) for source in info.sources],
         "voxel_size_nm": info.voxel_size,
         "synthetic": info.synthetic,
+        "skeletons": skeletons,
     }
     tables.write(known.tables(target), labels, frame, provenance=provenance)
     return frame
