@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -110,3 +111,22 @@ def versions() -> pd.DataFrame:
 def variables() -> pd.DataFrame:
     """The environment variables."""
     return pd.DataFrame(VARIABLES, columns=["Variable", "What it sets", "Without it"])
+
+
+TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
+    "Keys": (keys, "They work while the viewer has the focus: click into it first."),
+    "Columns": (columns, "Every column of an instance table; blank means not measured."),
+    "Metrics": (metrics, "Instances match by intersection over union (IoU) of voxels."),
+    "Serving": (variables, "Environment variables of the server."),
+    "Versions and licences": (versions, "The explorer is MIT; what it stands on:"),
+}
+"""Sections of the page that hold a table, and the line above it."""
+
+
+def section(title: str) -> tuple[pd.DataFrame | None, str]:
+    """The table of a section, or None, and the line above it."""
+    if title not in TABLES:
+        return None, ""
+    make, note = TABLES[title]
+    frame = make()
+    return frame.set_index(frame.columns[0]), note
