@@ -21,6 +21,9 @@ VoxelSize: TypeAlias = tuple[float, float, float]
 MITOEM_VOXEL_SIZE: VoxelSize = (30.0, 8.0, 8.0)
 """Voxel of both MitoEM volumes, nm (z, y, x). Source: Wei et al., MICCAI 2020."""
 
+MITOEM_SHAPE: Index = (1000, 4096, 4096)
+"""Shape of both MitoEM volumes (z, y, x). Source: the same."""
+
 _BOX = re.compile(r"\s*(\d+):(\d+)\s*,\s*(\d+):(\d+)\s*,\s*(\d+):(\d+)\s*")
 
 

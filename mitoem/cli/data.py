@@ -57,7 +57,7 @@ def _add_labels(commands: Any, shared: argparse.ArgumentParser) -> None:
     one = below.add_parser("add", parents=[shared], help="put labels beside a volume")
     one.add_argument("name", metavar="NAME/RUN")
     one.add_argument("--from", dest="source", required=True, metavar="PATH")
-    one.add_argument("--offset", type=index, default=(0, 0, 0), metavar="Z,Y,X")
+    one.add_argument("--offset", type=index, metavar="Z,Y,X")
     one.add_argument("--key", metavar="K")
     one.add_argument("--truth", action="store_true", help="these are truth, not a prediction")
     one.add_argument("--overwrite", action="store_true")

@@ -14,7 +14,7 @@ from mitoem.errors import LabelsInvalid
 from mitoem.front.volumes import Cancelled, Data, Progress, open_volume, resolved
 from mitoem.geometry import Box
 from mitoem.ingestion import recognise
-from mitoem.ingestion import run as ingestion
+from mitoem.ingestion.parts import checked
 from mitoem.labels import check as check_labels
 from mitoem.volume import Volume
 
@@ -73,9 +73,13 @@ def read_labels(labels: npt.NDArray[Any] | str | Path, *, data: Data = None) -> 
     named = _named(labels)
     if named is not None:
         return open_volume(named[0], data=data).read(layer=named[1])
-    source = recognise(labels, key=ingestion.labels_key(Path(labels), None))
-    slabs = list(ingestion.labels_of(source).slabs(64))
-    return np.concatenate(slabs).astype(np.uint32)
+    source = recognise(labels, role="labels")
+    if len(source.runs) > 1:
+        raise LabelsInvalid(
+            f"{source.path.name}: expected slices without gaps, found {source.format}; "
+            "`labels add` puts them into a volume, where they can be scored"
+        )
+    return np.concatenate(list(checked(source)(64))).astype(np.uint32)
 
 
 def read_image(path: str | Path, *, key: str | None = None) -> npt.NDArray[Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mitoem import catalog
 from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.ingestion import assemble, placing, recognise
+from mitoem.ingestion import parts as label_parts
 from mitoem.ingestion import run as ingestion
 from mitoem.labels import check as check_labels
 from mitoem.labels import smallest_dtype
@@ -80,7 +81,7 @@ def add_labels(
     name: str,
     labels: npt.NDArray[Any] | str | Path,
     *,
-    offset: Index = (0, 0, 0),
+    offset: Index | None = None,
     kind: Literal["truth", "prediction"] = "prediction",
     provenance: str = "",
     key: str | None = None,
@@ -90,18 +91,19 @@ def add_labels(
 ) -> Volume:
     """Put labels, an array (z, y, x) or a file, beside a volume's image at ``offset``.
 
+    Without an offset, slices lie at their numbers and all else at (0, 0, 0).
     Raises LabelsInvalid, ShapeMismatch with both shapes, VolumeExists for a taken name.
     """
     target = resolved(volume, data=data)
     if isinstance(labels, str | Path):
-        source = recognise(labels, key=key)
-        placed = ingestion.labels_of(source, offset=offset)
-        dtype = ingestion.labels_dtype([source])
+        source = recognise(labels, key=key, role="labels")
+        placed = label_parts.parts_of([source], offset=offset)
+        dtype = label_parts.labels_dtype([source])
     else:
         ids = check_labels(labels)
         dtype = smallest_dtype(int(ids.max(initial=0)))
-        placed = placing.from_array(ids.astype(dtype), offset=offset)
-    new = assemble.NewLabels(name, (placed,), dtype, kind, provenance)
+        placed = (placing.from_array(ids.astype(dtype), offset=offset or (0, 0, 0)),)
+    new = assemble.NewLabels(name, placed, dtype, kind, provenance)
     return assemble.add_labels(target, new, overwrite=overwrite, watch=placing.Watch(progress))
 
 

@@ -1,17 +1,17 @@
 """Any supported file → a volume. One reader per format, one writer.
 
-To add a format: a file with ``recognise(content)`` and ``read(content, key=…)``, and its line in
+To add a format: a file with ``recognise(content)`` and ``read(content, wanted)``, and its line in
 ``READERS``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mitoem.errors import SourceUnsupported
 from mitoem.ingestion import archive, hdf5, nifti, npz, tiff
-from mitoem.ingestion.source import Content, Source, content_of
+from mitoem.ingestion.source import Content, Source, Wanted, content_of
 
 
 class Reader(Protocol):
@@ -23,7 +23,7 @@ class Reader(Protocol):
         """Whether the content is of this format."""
         ...
 
-    def read(self, content: Content, *, key: str | None = None) -> Source:
+    def read(self, content: Content, wanted: Wanted) -> Source:
         """What it holds."""
         ...
 
@@ -32,25 +32,31 @@ READERS: tuple[Reader, ...] = (nifti, npz, tiff, hdf5)
 """Readers in the order in which they look at a file; recognition is by content, not by name."""
 
 
-def recognise(path: str | Path, *, key: str | None = None) -> Source:
-    """What a file holds: format, axes, shape (z, y, x), dtype, voxel size; a zip is looked into.
+def recognise(
+    path: str | Path, *, key: str | None = None, role: Literal["image", "labels"] = "image"
+) -> Source:
+    """What a file or folder holds: format, axes, shape (z, y, x), dtype, voxel size.
 
-    Raises SourceNotFound, SourceUnreadable (empty, truncated, damaged) or SourceUnsupported.
+    A zip, or a folder, of one file is looked into. ``key`` names an array among several, or a file
+    among several. Raises SourceNotFound, SourceUnreadable (empty, truncated, damaged) or
+    SourceUnsupported.
     """
-    content = content_of(Path(path))
-    source = _read(content, key)
-    if source is None and archive.is_zip(content):
-        source = _read(archive.only_member(content), key)
+    content, wanted = content_of(Path(path)), Wanted(role, key)
+    source = _read(content, wanted)
+    if source is None and (content.is_folder or archive.is_zip(content)):
+        content, wanted = archive.only_member(content, wanted)
+        source = _read(content, wanted)
     if source is None:
         known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
+        known = f"{known}, a zip or folder of one"
         raise SourceUnsupported(
-            f"{content.where}: expected {known} or a zip of one, found bytes {content.head[:8]!r}"
+            f"{content.where}: expected {known}, found bytes {content.head[:8]!r}"
         )
     return source
 
 
-def _read(content: Content, key: str | None) -> Source | None:
+def _read(content: Content, wanted: Wanted) -> Source | None:
     for reader in READERS:
         if reader.recognise(content):
-            return reader.read(content, key=key)
+            return reader.read(content, wanted)
     return None

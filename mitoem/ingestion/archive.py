@@ -1,60 +1,150 @@
-"""Zips that hold one volume file, read in place: MitoEM's zipped ``.nii.gz`` among them."""
+"""Zips and folders seen alike: files with a name and a size, read in place, never unpacked.
+
+A zip is read by nobody's leave: names that leave it, links, encrypted members and sizes that
+cannot be true are refused before anything is opened. Python's ``zipfile`` hands out at most the
+declared bytes of a member and then compares its CRC-32, so a longer truth is noticed too.
+"""
 
 from __future__ import annotations
 
+import re
+import stat
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from io import BufferedIOBase
+from pathlib import PurePosixPath
 from typing import cast
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.ingestion.digest import LEFT_BEHIND, files_below
 from mitoem.ingestion.npz import ZIP
-from mitoem.ingestion.source import Content
+from mitoem.ingestion.source import HEAD, Content, Wanted
+
+MOST_DEFLATE = 1100
+"""No deflate stream grows by more than 1032 times. Source: zlib's technical details."""
+
+MOST_FILES = 1 << 17
+"""Files looked at in one folder or zip; MitoEM's have 1000."""
+
+FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError)
+"""What reading a member can raise: damage, a codec that is not there, the disk."""
+
+Open = Callable[[str], AbstractContextManager[BufferedIOBase]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside: its name as stored, and the bytes that it is said to have."""
+
+    name: str
+    size: int
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The name with forward slashes, as some zips of Windows do not have them."""
+        return PurePosixPath(self.name.replace("\\", "/"))
 
 
 def is_zip(content: Content) -> bool:
     """Whether the first bytes are a zip's."""
-    return content.head.startswith(ZIP) or content.head.startswith(b"PK\x05\x06")
+    return content.head.startswith((ZIP, b"PK\x05\x06"))
 
 
-def only_member(content: Content) -> Content:
-    """The one file in a zip; hidden files and the resource forks of macOS do not count.
+def members(content: Content) -> tuple[Member, ...]:
+    """The files of a zip or folder by name; hidden ones and those of desktops do not count.
+
+    Raises SourceUnreadable for a damaged, unsafe or empty one, SourceUnsupported for an encrypted
+    one.
+    """
+    if content.is_folder:
+        below = files_below(content.path)[: MOST_FILES + 1]
+        found = [Member(name, (content.path / name).stat().st_size) for name in below]
+    else:
+        try:
+            with content.open() as file, zipfile.ZipFile(file) as archive:
+                listed = archive.infolist()
+        except FAULTS as error:
+            raise SourceUnreadable(f"{content.where}: {error}") from error
+        found = [_checked(one, content) for one in listed if not one.is_dir()]
+    if len(found) > MOST_FILES:
+        raise SourceUnsupported(f"{content.where}: expected at most {MOST_FILES} files, found more")
+    kept = sorted((one for one in found if _counts(one)), key=lambda one: one.name)
+    if not kept:
+        raise SourceUnreadable(f"{content.where}: expected an image file inside, found none")
+    return tuple(kept)
+
+
+@contextmanager
+def opened(content: Content) -> Iterator[Open]:
+    """A way to open the files of a zip or folder by name, for several threads."""
+    if content.is_folder:
+        yield lambda name: (content.path / name).open("rb")
+        return
+    with content.open() as file, zipfile.ZipFile(file) as archive:
+        yield lambda name: cast(BufferedIOBase, archive.open(name))
+
+
+def only_member(content: Content, wanted: Wanted) -> tuple[Content, Wanted]:
+    """The one file in a zip or folder, or the one whose name the key is, and what to ask of it.
 
     Raises SourceUnreadable for a damaged zip, SourceUnsupported when it holds none or several.
     """
-    try:
-        with content.open() as file, zipfile.ZipFile(file) as archive:
-            members = [one for one in archive.infolist() if _counts(one)]
-            if len(members) != 1:
-                names = ", ".join(one.filename for one in members[:5]) or "nothing"
-                raise SourceUnsupported(
-                    f"{content.where}: expected one volume in the zip, "
-                    f"found {len(members)} ({names})"
-                )
-            member = members[0]
-            with archive.open(member) as first:
-                head = first.read(512)
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError) as error:
-        if isinstance(error, SourceUnsupported):
-            raise
-        raise SourceUnreadable(f"{content.where}: {error}") from error
+    inside = members(content)
+    chosen = [one for one in inside if wanted.key in (one.name, one.path.name, one.path.stem)]
+    if len(chosen) == 1:
+        return member_content(content, chosen[0]), replace(wanted, key=None)
+    chosen = chosen or list(inside)
+    if len(chosen) != 1:
+        names = ", ".join(one.name for one in chosen[:5])
+        raise SourceUnsupported(
+            f"{content.where}: expected one volume inside, or --key with the name of one, "
+            f"found {len(chosen)} ({names})"
+        )
+    return member_content(content, chosen[0]), wanted
+
+
+def member_content(content: Content, member: Member) -> Content:
+    """A file of a zip or folder as content of its own; raises SourceUnreadable for an empty one."""
 
     @contextmanager
     def open_member() -> Iterator[BufferedIOBase]:
-        with (
-            content.open() as file,
-            zipfile.ZipFile(file) as archive,
-            archive.open(member.filename) as stream,
-        ):
-            yield cast(BufferedIOBase, stream)
+        with opened(content) as open_file, open_file(member.name) as stream:
+            yield stream
 
+    try:
+        with open_member() as first:
+            head = first.read(HEAD)
+    except FAULTS as error:
+        raise SourceUnreadable(f"{content.where}[{member.name}]: {error}") from error
     if not head:
-        raise SourceUnreadable(f"{content.where}[{member.filename}]: found 0 bytes")
-    return Content(content.path, member.filename, head, open_member, member.file_size)
+        raise SourceUnreadable(f"{content.where}[{member.name}]: found 0 bytes")
+    return Content(content.path, member.name, head, open_member, member.size)
 
 
-def _counts(member: zipfile.ZipInfo) -> bool:
-    parts = member.filename.split("/")
+def _checked(member: zipfile.ZipInfo, content: Content) -> Member:
+    where = f"{content.where}[{member.filename}]"
+    one = Member(member.filename, member.file_size)
+    outside = one.path.is_absolute() or ".." in one.path.parts
+    if outside or re.match(r"[A-Za-z]:", member.filename):
+        raise SourceUnreadable(f"{where}: expected a name inside the zip, found one that leaves it")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise SourceUnreadable(f"{where}: expected a file in the zip, found a link")
+    if member.flag_bits & 1:
+        raise SourceUnsupported(f"{where}: expected an open zip, found an encrypted one")
+    if member.compress_type == zipfile.ZIP_DEFLATED:
+        most = (member.compress_size + 64) * MOST_DEFLATE
+        if member.file_size > most:
+            raise SourceUnreadable(
+                f"{where}: expected at most {most} bytes from {member.compress_size} compressed, "
+                f"found {member.file_size} declared"
+            )
+    return one
+
+
+def _counts(member: Member) -> bool:
+    parts = member.path.parts
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not member.is_dir() and not hidden
+    return not hidden and parts[-1] not in LEFT_BEHIND

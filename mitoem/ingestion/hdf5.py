@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source
+from mitoem.ingestion.source import Content, Source, Wanted
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAIN = "main"
@@ -22,11 +22,11 @@ def recognise(content: Content) -> bool:
     return content.head.startswith(MAGIC)
 
 
-def read(content: Content, *, key: str | None = None) -> Source:
+def read(content: Content, wanted: Wanted) -> Source:
     """What the dataset says; raises SourceUnreadable or SourceUnsupported, naming the file."""
     try:
         with content.open() as raw, h5py.File(raw, "r") as file:
-            name = _choose(file, key, content)
+            name = _choose(file, wanted.key, content)
             dataset = file[name]
             shape, dtype = tuple(int(n) for n in dataset.shape), np.dtype(dataset.dtype)
     except (OSError, RuntimeError, KeyError) as error:

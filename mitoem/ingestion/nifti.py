@@ -17,7 +17,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
-from mitoem.ingestion.source import Content, Source, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
 
 GZIP = b"\x1f\x8b"
 _MAGIC = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -32,9 +32,9 @@ def recognise(content: Content) -> bool:
     return _header_class(_head(content)) is not None
 
 
-def read(content: Content, *, key: str | None = None) -> Source:
+def read(content: Content, wanted: Wanted) -> Source:
     """What the header says; raises SourceUnreadable or SourceUnsupported, naming the file."""
-    del key
+    del wanted
     with _stream(content) as stream:
         header = _header(stream, content)
     try:

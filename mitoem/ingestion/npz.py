@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
+LABELS = "labels"
+"""The key of the labels in an archive that holds an image too."""
 
 
 def recognise(content: Content) -> bool:
@@ -34,9 +36,9 @@ def recognise(content: Content) -> bool:
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def read(content: Content, *, key: str | None = None) -> Source:
-    """The array under ``key``, else the first with three axes; sections are its first axis."""
-    name = None if content.head.startswith(NPY) else _member(content, key)
+def read(content: Content, wanted: Wanted) -> Source:
+    """The array under the key, else for labels ``labels``, else the first with three axes."""
+    name = None if content.head.startswith(NPY) else _member(content, wanted)
 
     @contextmanager
     def stream() -> Iterator[BufferedIOBase]:
@@ -80,9 +82,12 @@ def read(content: Content, *, key: str | None = None) -> Source:
     )
 
 
-def _member(content: Content, key: str | None) -> str:
+def _member(content: Content, wanted: Wanted) -> str:
+    key = wanted.key
     with content.open() as file, zipfile.ZipFile(file) as archive:
         names = archive.namelist()
+        if key is None and wanted.role == "labels" and f"{LABELS}.npy" in names:
+            return f"{LABELS}.npy"
         if key is not None:
             if f"{key}.npy" in names:
                 return f"{key}.npy"

@@ -62,6 +62,23 @@ def from_array(array: npt.NDArray[Any], *, offset: Index = (0, 0, 0)) -> Placed:
     return Placed((z, y, x), slabs, offset)
 
 
+def crop_placed(placed: Placed, crop: Box) -> Placed:
+    """The part of an array inside a box of its own indices."""
+    crop.inside(placed.shape)
+
+    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        z = crop.start[0] + start
+        for slab in placed.slabs(depth, z):
+            kept = slab[: crop.stop[0] - z]
+            yield kept[:, crop.slices[1], crop.slices[2]]
+            z += len(kept)
+            if z >= crop.stop[0]:
+                return
+
+    identity = placed.identity and f"{placed.identity} {crop}"
+    return Placed(crop.shape, slabs, placed.offset, identity)
+
+
 def in_order(parts: Sequence[Placed]) -> list[Placed]:
     """The parts by rising z."""
     return sorted(parts, key=lambda part: part.offset[0])

@@ -13,26 +13,20 @@ import numpy.typing as npt
 from mitoem import manifest
 from mitoem.errors import (
     BoxOutside,
-    LabelsInvalid,
-    ShapeMismatch,
     SourceUnreadable,
     SourceUnsupported,
     VolumeExists,
     VoxelSizeMissing,
 )
-from mitoem.geometry import MITOEM_VOXEL_SIZE, Box, Index, VoxelSize
+from mitoem.geometry import MITOEM_SHAPE, MITOEM_VOXEL_SIZE, Box, Index, VoxelSize
 from mitoem.ingestion import recognise, shelf
 from mitoem.ingestion.assemble import Facts, NewLabels, create_volume
-from mitoem.ingestion.placing import Placed, Watch
-from mitoem.ingestion.source import Slabs, Source, sha256_of, stamp
+from mitoem.ingestion.digest import sha256_of, stamp
+from mitoem.ingestion.parts import SCAN_DEPTH, labels_dtype, place_labels
+from mitoem.ingestion.placing import Placed, Watch, crop_placed
+from mitoem.ingestion.source import Slabs, Source
 from mitoem.manifest import Split
 from mitoem.volume import Volume, open_at
-
-MITOEM_SHAPE: Index = (1000, 4096, 4096)
-"""Shape of both MitoEM volumes (z, y, x)."""
-
-SCAN_DEPTH = 8
-"""Sections held at a time while a file is read through for its range of values."""
 
 MITOEM_SPLITS = (Split("train", 0, 400), Split("validation", 400, 500))
 """Labelled sections of MitoEM; the labels of 500–999 are withheld. Source: Wei et al. 2020."""
@@ -69,7 +63,7 @@ def run(
     """
     manifest.check_name(request.name)
     image = recognise(request.image, key=request.key)
-    labels = [recognise(path, key=labels_key(path, request.key)) for path in request.labels]
+    labels = [recognise(path, key=request.key, role="labels") for path in request.labels]
     for source in (image, *labels):
         say(source.describe())
     for notice in image.notices if request.voxel_size is None else ():
@@ -111,109 +105,11 @@ def run(
     return volume, True
 
 
-def place_labels(
-    image: Source, labels: Sequence[Source], *, offset: Index | None, crop: Box | None
-) -> tuple[Placed, ...]:
-    """Where each label file lies: the first at ``offset``, the others behind it along z.
-
-    Without an offset labels must have the image's shape; only MitoEM's own (full planes of the
-    first sections) are known to start at 0. Raises ShapeMismatch with both shapes.
-    """
-    if not labels:
-        return ()
-    depth = sum(source.shape[0] for source in labels)
-    if offset is None:
-        whole = depth == image.shape[0] or image.shape == MITOEM_SHAPE
-        for source in labels:
-            if source.shape[1:] != image.shape[1:] or not whole or depth > image.shape[0]:
-                raise ShapeMismatch(
-                    f"{source.path.name}: labels of shape {(depth, *source.shape[1:])} do not fit "
-                    f"the image's {image.shape} (z, y, x); --labels-offset places a part"
-                )
-    z, y, x = offset or (0, 0, 0)
-    cropped = crop if crop is not None and offset is None else None
-    parts = []
-    for source in labels:
-        checked = _checked(source)
-        one = Placed(source.shape, checked, (z, y, x), sha256_of(source.path))
-        if cropped is not None:
-            part_crop = one.box.intersect(cropped)
-            if part_crop is not None:
-                back = (-cropped.start[0], -cropped.start[1], -cropped.start[2])
-                inner = part_crop.shift((-z, -y, -x))
-                one = replace(crop_placed(one, inner), offset=part_crop.shift(back).start)
-                parts.append(one)
-        else:
-            parts.append(one)
-        z += source.shape[0]
-    return tuple(parts)
-
-
-def labels_dtype(labels: Sequence[Source]) -> np.dtype[Any]:
-    """uint16 where all ids fit; files of wider integers are read through once to know."""
-    for source in labels:
-        if source.dtype.itemsize <= 2:
-            continue
-        for slab in _checked(source)(SCAN_DEPTH):
-            if slab.max(initial=0) > np.iinfo(np.uint16).max:
-                return np.dtype(np.uint32)
-    return np.dtype(np.uint16)
-
-
-def labels_of(source: Source, *, offset: Index = (0, 0, 0)) -> Placed:
-    """The labels in a file, checked while they stream; raises LabelsInvalid."""
-    return Placed(source.shape, _checked(source), offset, sha256_of(source.path))
-
-
-def crop_placed(placed: Placed, crop: Box) -> Placed:
-    """The part of an array inside a box of its own indices."""
-    crop.inside(placed.shape)
-
-    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
-        z = crop.start[0] + start
-        for slab in placed.slabs(depth, z):
-            kept = slab[: crop.stop[0] - z]
-            yield kept[:, crop.slices[1], crop.slices[2]]
-            z += len(kept)
-            if z >= crop.stop[0]:
-                return
-
-    identity = placed.identity and f"{placed.identity} {crop}"
-    return Placed(crop.shape, slabs, placed.offset, identity)
-
-
-def _checked(source: Source) -> Slabs:
-    """The slabs of a label file as uint16 or uint32; floats and negative ids raise."""
-    if source.dtype.kind not in "uib":
-        raise LabelsInvalid(f"{source.path.name}: expected integer ids, found {source.dtype}")
-
-    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
-        for slab in source.slabs(depth, start):
-            if source.dtype.kind == "i" and slab.min(initial=0) < 0:
-                raise LabelsInvalid(
-                    f"{source.path.name}: expected ids from 0, found {int(slab.min())}"
-                )
-            if source.dtype.itemsize > 4 and slab.max(initial=0) > np.iinfo(np.uint32).max:
-                raise LabelsInvalid(
-                    f"{source.path.name}: expected ids to {np.iinfo(np.uint32).max}, "
-                    f"found {int(slab.max())}"
-                )
-            yield slab.astype(np.uint16 if source.dtype.itemsize <= 2 else np.uint32, copy=False)
-
-    return slabs
-
-
-def labels_key(path: Path, key: str | None) -> str | None:
-    """In an ``.npz`` that holds both, labels are under ``labels``."""
-    if key is not None or path.suffix != ".npz":
-        return key
-    with np.load(path, allow_pickle=False) as archive:
-        return "labels" if "labels" in archive.files else None
-
-
 def _voxel_size(image: Source, asked: VoxelSize | None) -> tuple[VoxelSize, str]:
     if asked is not None:
         return asked, "given by a person"
+    if image.voxel_size is None and image.shape == MITOEM_SHAPE:
+        return MITOEM_VOXEL_SIZE, "MitoEM's, by its shape"
     if image.voxel_size is None:
         raise VoxelSizeMissing(
             f"{image.path.name}: a {image.format} does not say its voxel size; "
@@ -261,9 +157,7 @@ def _rescaled(image: Source) -> Slabs:
 def _sources(image: Source, labels: Sequence[Source]) -> tuple[manifest.Source, ...]:
     roles = [("image", image), *(("truth", source) for source in labels)]
     return tuple(
-        manifest.Source(
-            role, one.path.name, one.format, one.path.stat().st_size, sha256_of(one.path)
-        )
+        manifest.Source(role, one.path.name, one.format, stamp(one.path)[0], sha256_of(one.path))
         for role, one in roles
     )
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceNotFound, SourceUnreadable
 from mitoem.geometry import Index, VoxelSize
+
+HEAD = 560
+"""Bytes from the start of a file by which readers recognise it."""
 
 
 class Slabs(Protocol):
@@ -29,12 +30,21 @@ class Slabs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a file that may hold several arrays: its part, and the name of one."""
+
+    role: Literal["image", "labels"] = "image"
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An array in a file: what was recognised, and ``slabs`` to stream it.
 
     ``shape`` (z, y, x); ``voxel_size`` in nm (z, y, x) or None where the file does not say;
     ``slabs(depth, start)`` yields the sections from ``start`` on, ``depth`` at a time, as
-    (≤ depth, y, x).
+    (≤ depth, y, x). ``runs``: the slice numbers of the sections where these say their place in z,
+    rising and apart from each other; empty for files that do not say.
     """
 
     path: Path
@@ -46,6 +56,7 @@ class Source:
     voxel_size_source: str
     slabs: Slabs
     notices: tuple[str, ...] = ()
+    runs: tuple[range, ...] = ()
 
     def describe(self) -> str:
         """One line for a person: what this file was taken for."""
@@ -59,7 +70,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file, or a member of an archive: its name, its first bytes, and how to open it anew."""
+    """A file, or a member of an archive: its name, its first bytes, and how to open it anew.
+
+    A folder is content too, without bytes; opening it raises SourceUnreadable.
+    """
 
     path: Path
     name: str
@@ -68,20 +82,25 @@ class Content:
     size: int
 
     @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder of files."""
+        return not self.head and self.path.is_dir()
+
+    @property
     def where(self) -> str:
         """How messages name it."""
         return self.path.name if self.name == self.path.name else f"{self.path.name}[{self.name}]"
 
 
 def content_of(path: Path) -> Content:
-    """The content of a plain file; raises SourceNotFound, or SourceUnreadable when it is empty."""
+    """The content of a file or folder; raises SourceNotFound, or SourceUnreadable when empty."""
     if not path.exists():
         raise SourceNotFound(f"no file {path}")
     if path.is_dir():
-        raise SourceUnreadable(f"{path}: expected a file, found a directory")
+        return Content(path, path.name, b"", lambda: _no_file(path), 0)
     try:
         with path.open("rb") as file:
-            head = file.read(512)
+            head = file.read(HEAD)
     except OSError as error:
         raise SourceUnreadable(f"{path}: {error.strerror}") from error
     if not head:
@@ -89,21 +108,8 @@ def content_of(path: Path) -> Content:
     return Content(path, path.name, head, lambda: path.open("rb"), path.stat().st_size)
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; read anew only when its size or time changed."""
-    return _sha256(path, *stamp(path))
-
-
-def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of a file: what tells that it changed."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, _size: int, _time: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _no_file(path: Path) -> AbstractContextManager[BufferedIOBase]:
+    raise SourceUnreadable(f"{path.name}: expected a file, found a folder")
 
 
 def planes_from_stream(

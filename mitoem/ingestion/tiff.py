@@ -14,7 +14,7 @@ import tifffile
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
-from mitoem.ingestion.source import Content, Source
+from mitoem.ingestion.source import Content, Source, Wanted
 
 MOST_CHANNELS = 4
 """A channel axis longer than this is a stack of sections that a program filed as channels."""
@@ -29,9 +29,9 @@ def recognise(content: Content) -> bool:
     return content.head[:4] in _MAGIC
 
 
-def read(content: Content, *, key: str | None = None) -> Source:
+def read(content: Content, wanted: Wanted) -> Source:
     """What the pages say; raises SourceUnreadable or SourceUnsupported, naming the file."""
-    del key
+    del wanted
     try:
         with _open(content) as tiff:
             series = tiff.series[0]
