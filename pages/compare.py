@@ -17,7 +17,7 @@ else:
     with columns[0]:
         a = words.choice("a", "A", sets, first)
     with columns[1]:
-        b = words.choice("b", "B", sets, next(one for one in sets if one != a))
+        b = words.choice("b", "B", sets, comparison.other(sets, a))
     with columns[2]:
         measure = words.choice("measure", "Measure", MEASURES, "volume_um3", names=figures.title)
     with columns[3]:

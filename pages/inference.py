@@ -2,19 +2,21 @@
 
 import streamlit as st
 
+from mitoem import Box
 from mitoem.ui import address, cache, crop, panels, placing, prediction
 
 at = address.here()
 left, right = st.columns([2, 5], gap="large")
 with left:
     st.subheader("1  Crop")
-    box = None
+    box: Box | None = None
     with panels.edge():
         box = crop.choose(at)
         crop.check_size(box)
         st.markdown(crop.facts(box, at.info))
         prediction.start(at, box)
-        placing.planes(at, box)
+        if address.word("run", ""):
+            placing.planes(at, box, beside=False)
     st.subheader("2  Model")
     with st.expander(cache.model()["name"]):
         prediction.model_card()
@@ -30,3 +32,5 @@ with right:
             "Choose a crop and press Run. The result appears here, beside the truth where there "
             "is one; the address of this page then leads back to it.",
         )
+        if box is not None:
+            placing.planes(at, box, beside=True)

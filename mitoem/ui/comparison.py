@@ -26,6 +26,14 @@ def sets() -> list[str]:
     ]
 
 
+def other(found: list[str], first: str) -> str:
+    """What to compare with at first: labels of the same name elsewhere, else any other set."""
+    volume, _, labels = first.partition("/")
+    rest = [one for one in found if one != first]
+    alike = [one for one in rest if one.endswith(f"/{labels}") and not one.startswith(f"{volume}/")]
+    return (alike or rest)[0]
+
+
 def load(name: str) -> pd.DataFrame:
     """The instance table of ``volume/labels``; raises TableMissing."""
     volume, _, labels = name.partition("/")
@@ -41,7 +49,7 @@ def plot(tables: dict[str, pd.DataFrame], column: str, *, complete_only: bool) -
     figure = figures.ecdf(
         tables, column, complete_only=complete_only, log_x=log_x, theme=words.theme()
     )
-    figure.update_layout(font_family=style.FONT)
+    figure.update_layout(font_family=style.FONT, margin_t=36)
     st.plotly_chart(figure, key="compare_ecdf", theme=None)
 
 

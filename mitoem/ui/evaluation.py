@@ -105,7 +105,7 @@ def curve(found: dict[str, Any], name: str) -> None:
     nothing = (NO_TRUTH,) * len(steps)
     ap = AveragePrecision(steps, every, nothing, nothing, nothing)
     figure = figures.ap_curve({name: ap}, theme=words.theme())
-    figure.update_layout(font_family=style.FONT)
+    figure.update_layout(font_family=style.FONT, margin_t=12, height=340)
     st.plotly_chart(figure, key="ap_curve", theme=None)
 
 
@@ -115,7 +115,14 @@ def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None
     if rows.empty:
         st.caption("Every instance is correct.")
         return
-    kinds = st.pills("Types", KINDS, selection_mode="multi", default=KINDS, key="error_kinds")
+    kinds = st.pills(
+        "Types",
+        KINDS,
+        selection_mode="multi",
+        default=KINDS,
+        key="error_kinds",
+        label_visibility="collapsed",
+    )
     rows = rows[rows["kind"].isin(kinds)].reset_index(drop=True)
     shown = pd.DataFrame(
         {

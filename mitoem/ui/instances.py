@@ -13,7 +13,7 @@ from streamlit.elements.plotly_chart import PlotlyState
 
 import mitoem
 from mitoem import figures, jobs, tables
-from mitoem.errors import TableMissing
+from mitoem.errors import TableMissing, VolumeInvalid
 from mitoem.morphometry import COLUMNS
 from mitoem.ui import address, cache, filtering, menu, panels, runs, style, words
 from mitoem.ui.address import Here
@@ -26,6 +26,9 @@ FIRST = (
 
 MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
 """Columns that are worth a histogram."""
+
+SHORT = {"instance_id": "id", "mci": "MCI", "touches_border": "Cut"}
+"""Heads of columns whose title is long."""
 
 PLOTS = ("Histogram", "Cumulative", "Scatter")
 _REVISION = "instances_revision"
@@ -42,8 +45,8 @@ def rows(at: Here) -> pd.DataFrame | None:
         return None
     try:
         return cache.table(at.volume, at.view.labels)
-    except TableMissing as missing:
-        _offer_to_measure(at.info.name, at.view.labels, str(missing))
+    except (TableMissing, VolumeInvalid) as found:
+        _offer_to_measure(at.info.name, at.view.labels, str(found))
         return None
 
 
@@ -54,7 +57,7 @@ def _offer_to_measure(volume: str, labels: str, why: str) -> None:
             st.subheader(f"Measuring {labels} of {volume}")
             runs.waiting(one.id)
             return
-    panels.empty("Not measured yet", f"{why}. Measuring runs beside the pages.")
+    panels.empty("No table to show yet", f"{why}. Measuring runs beside the pages.")
     st.button(
         "Measure now",
         type="primary",
@@ -182,7 +185,7 @@ def _columns() -> dict[str, Any]:
     """How each column is shown: its title with its unit, its definition as a tip."""
     found: dict[str, Any] = {}
     for column in COLUMNS:
-        name = "id" if column.name == "instance_id" else figures.title(column.name)
+        name = SHORT.get(column.name) or figures.title(column.name)
         if column.dtype == "float64":
             found[column.name] = st.column_config.NumberColumn(
                 name, help=column.definition, format="%.4g"
@@ -265,8 +268,8 @@ def card(at: Here) -> None:
         return
     try:
         table = cache.table(at.volume, at.view.labels)
-    except TableMissing as missing:
-        st.caption(f"{missing}: open Instances to measure them.")
+    except (TableMissing, VolumeInvalid) as found:
+        st.caption(f"{found}: open Instances to measure them.")
         return
     chosen = table[table["instance_id"].isin(at.view.sel)]
     complete = table.loc[~table["touches_border"], "volume_um3"]

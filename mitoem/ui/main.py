@@ -16,9 +16,12 @@ def main() -> None:
     """Draw the frame and run the page that the address names."""
     st.set_page_config(page_title="MitoEM explorer", page_icon=style.ICON, layout="wide")
     style.apply()
-    chosen = st.navigation(menu.pages(), position="top")
+    pages = menu.pages()
+    chosen = st.navigation(pages, position="top")
     name = chosen.url_path or menu.FIRST
     address.begin(name)
+    if chosen.url_path == menu.FIRST:
+        st.switch_page(pages[0])
     at, problem = _here()
     controls.line(at)
     if at:

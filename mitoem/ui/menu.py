@@ -31,9 +31,9 @@ def page(name: str) -> str:
 
 
 def pages() -> list[st.Page]:
-    """What the menu shows, and the first page once more, hidden, at its own name.
+    """What the menu shows, the first page first; and that page once more, hidden, at its own name.
 
-    Streamlit serves its default page at ``/`` alone.
+    Streamlit serves its default page at ``/`` alone: the hidden one leads there.
     """
     others = [
         st.Page(page(name), title=title, url_path=name)

@@ -20,12 +20,12 @@ _LINE = (255, 176, 0)
 """Colour of the box: seen on dark and on light grey."""
 
 
-def planes(at: Here, box: Box) -> None:
-    """The box on the XY plane through its middle, and on the XZ plane below."""
-    version = at.volume.version("image")
-    st.image(_plane(at.info.name, version, box.start, box.stop, "z"), width="stretch")
-    st.image(_plane(at.info.name, version, box.start, box.stop, "y"), width="stretch")
-    st.caption("The crop on the XY plane, and below on the XZ plane, through its middle.")
+def planes(at: Here, box: Box, *, beside: bool) -> None:
+    """The box on the XY and the XZ plane through its middle, ``beside`` each other or stacked."""
+    places = st.columns(2) if beside else (st.container(), st.container())
+    for place, axis, name in zip(places, "zy", ("XY", "XZ"), strict=True):
+        picture = _plane(at.info.name, at.volume.version("image"), box.start, box.stop, axis)
+        place.image(picture, width="stretch", caption=f"the crop on {name}, through its middle")
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -15,12 +15,15 @@ import streamlit as st
 
 from mitoem import jobs
 from mitoem.errors import RunFailed
-from mitoem.geometry import Box
+from mitoem.geometry import Box, Index
 from mitoem.jobs import RunState
 from mitoem.ui import address, cache, stack
 from mitoem.volume import Volume
 
 POLL_SECONDS = 0.3
+
+_SO_FAR = (255.0, 150.0, 0.0)
+"""Colour of what the network has found while it runs."""
 
 
 def root() -> Path:
@@ -64,20 +67,30 @@ def _watch(run_id: str) -> None:
         st.progress(state.progress, text=f"{state.progress:.0%} · {state.message}")
     st.button("Cancel", key=f"cancel_{run_id}", on_click=jobs.cancel, args=(root(), run_id))
     if state.state == "running" and state.kind == "predict":
-        picture = _so_far(run_id)
+        picture = _so_far(run_id, Box.parse(state.request["box"]), state.request["volume"])
         if picture is not None:
-            st.image(picture, caption="middle section so far: probability of mitochondrion")
+            st.image(picture, caption="Middle section: mitochondria so far, in orange")
 
 
-def _so_far(run_id: str) -> np.ndarray[Any, Any] | None:
-    """The middle section of the mask as far as it is done, or None before there is one."""
+def _so_far(run_id: str, box: Box, volume: str) -> np.ndarray[Any, Any] | None:
+    """The middle section with the mask as far as it is done, or None before there is one."""
     path = jobs.directory(root(), run_id) / "mask.npy"
-    if not path.is_file() or path.stat().st_size < 256:
+    if not path.is_file() or path.stat().st_size < box.size:
         return None
     mask = np.load(path, mmap_mode="r")
     thin = -(-max(mask.shape[1:]) // stack.MAX_EDGE)
-    section: np.ndarray[Any, Any] = np.asarray(mask[mask.shape[0] // 2, ::thin, ::thin])
-    return section
+    share = np.asarray(mask[mask.shape[0] // 2, ::thin, ::thin])[..., None] / 255 * 0.6
+    grey = _middle(volume, box.start, box.stop)[::thin, ::thin, None]
+    mixed: np.ndarray[Any, Any] = grey * (1 - share) + share * np.array(_SO_FAR)
+    return mixed.round().astype(np.uint8)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _middle(name: str, start: Index, stop: Index) -> np.ndarray[Any, Any]:
+    z = (start[0] + stop[0]) // 2
+    section = Box((z, start[1], start[2]), (z + 1, stop[1], stop[2]))
+    plane: np.ndarray[Any, Any] = cache.volume(name).read(section)[0]
+    return plane
 
 
 def ended(state: RunState) -> bool:

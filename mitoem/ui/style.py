@@ -18,7 +18,8 @@ _CSS = """
 <style>
 .stMainBlockContainer { padding: 4.1rem 2rem 2rem; max-width: 1900px; }
 [data-testid="stAppDeployButton"] { display: none; }
-.st-key-frame { border-bottom: 1px solid var(--st-border-color); padding-bottom: .55rem;
+.st-key-frame { padding-bottom: .55rem;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent);
   flex-wrap: nowrap !important; overflow-x: auto; }
 .st-key-frame > div { flex: 0 0 auto; }
 [class*="st-key-facts_"] td:nth-child(1) { width: 13%; }
@@ -38,6 +39,8 @@ _CSS = """
 .st-key-metrics_table :is(th, td):nth-child(1) { width: 30%; }
 .st-key-metrics_table :is(th, td):nth-child(2) { width: 8%; }
 [data-testid="stTable"] td p, [data-testid="stTable"] td div { max-width: none; }
+button[kind^="primary"], button[kind^="primary"] :is(p, span) {
+  color: light-dark(#ffffff, #0f1518); }
 h1 { padding: .2rem 0 .4rem !important; }
 h1, h2, h3 { letter-spacing: -0.01em; }
 </style>
