@@ -30,6 +30,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+QUIET = {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
 BALL_NM = 360.0
 """Radius of the labelled ball in volume ``ball``."""
 
@@ -77,8 +78,7 @@ def base_url(browser_root: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
             cwd=ROOT,
-            env=os.environ
-            | {"MITOEM_DATA": str(browser_root), "STREAMLIT_SERVER_HEADLESS": "true"},
+            env=os.environ | QUIET | {"MITOEM_DATA": str(browser_root)},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -31,7 +31,10 @@ import { Viewer } from "./viewer.js";
 /** @type {WeakMap<Node, Mount>} */
 const mounts = new WeakMap();
 
-/** @param {Component} component @returns {Promise<() => void>} takes the viewer down */
+/**
+ * A changed style sheet makes Streamlit draw the HTML anew: the old viewer's root is gone then.
+ * @param {Component} component @returns {Promise<() => void>} takes the viewer down
+ */
 export async function attach(component) {
   const { data, parentElement } = component;
   const root = /** @type {HTMLElement} */ (parentElement.querySelector(".viewer"));
@@ -41,7 +44,7 @@ export async function attach(component) {
   mount.turn += 1;
   mount.component = component;
   const { turn } = mount;
-  if (mount.key !== key || !mount.viewer) {
+  if (mount.key !== key || mount.viewer?.root !== root) {
     mount.viewer?.destroy();
     mount.viewer = null;
     mount.key = key;

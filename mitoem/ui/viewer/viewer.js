@@ -399,6 +399,7 @@ export class Viewer {
     clearTimeout(this.timer);
     clearTimeout(this.waiting);
     cancelAnimationFrame(this.asked);
+    this.asked = -1; // a late answer asks for no frame
     this.observer?.disconnect();
     window.removeEventListener("resize", this.onResize ?? (() => {}));
     this.unlisten?.();
