@@ -19,14 +19,14 @@ from mitoem.ingestion.source import Content, Source, Wanted
 MOST_CHANNELS = 4
 """A channel axis longer than this is a stack of sections that a program filed as channels."""
 
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGEJ_NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "\\u00B5m": 1e3, "micron": 1e3}
-_FAULTS = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError)
+FAULTS = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError)
 
 
 def recognise(content: Content) -> bool:
     """Whether the first bytes are a TIFF or BigTIFF header."""
-    return content.head[:4] in _MAGIC
+    return content.head[:4] in MAGIC
 
 
 def read(content: Content, wanted: Wanted) -> Source:
@@ -39,7 +39,7 @@ def read(content: Content, wanted: Wanted) -> Source:
             axes = str(series.axes)
             size, source = _voxel_size(tiff)
             pages = len(series.pages)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise SourceUnreadable(f"{content.where}: {error}") from error
     full = _shape(shape, axes, content)
 
@@ -47,7 +47,7 @@ def read(content: Content, wanted: Wanted) -> Source:
         try:
             with _open(content) as tiff:
                 yield from _slabs(tiff, full, depth=depth, start=start, paged=pages == full[0])
-        except _FAULTS as error:
+        except FAULTS as error:
             raise SourceUnreadable(f"{content.where}: {error}") from error
 
     return Source(content.path, "TIFF stack", axes.lower(), full, dtype, size, source, slabs)
