@@ -140,6 +140,8 @@ def _decode_tiff(data: bytes, where: str, fits: Callable[[Plane], None]) -> npt.
         page = tiff.pages.first
         if page.ndim not in (2, 3) or (page.ndim == 3 and page.planarconfig != 1):
             raise SourceUnsupported(f"{where}: expected a grey slice, found axes {page.axes}")
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            raise SourceUnsupported(f"{where}: expected black as 0, found white as 0")
         channels = page.shape[2] if page.ndim == 3 else 1
         dtype = np.dtype(page.dtype).newbyteorder("=")
         plane = _bounded(Plane("TIFF", (page.shape[0], page.shape[1]), channels, dtype), where)

@@ -1,12 +1,16 @@
-"""Multi-page TIFF stacks, compressed ones too; one page is one section."""
+"""Multi-page TIFF stacks: plain, compressed, tiled, BigTIFF, OME-TIFF, ImageJ's; page = section."""
 
 from __future__ import annotations
 
 import logging
 import math
+import struct
+import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +18,23 @@ import tifffile
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
-from mitoem.ingestion.source import Content, Source, Wanted
+from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
 
 MOST_CHANNELS = 4
 """A channel axis longer than this is a stack of sections that a program filed as channels."""
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_IMAGEJ_NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "\\u00B5m": 1e3, "micron": 1e3}
-FAULTS = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError)
+_UNIT_NM = {
+    "pm": 1e-3, "Å": 0.1, "nm": 1.0, "nanometer": 1.0, "µm": 1e3, "μm": 1e3, "um": 1e3,
+    "\\u00B5m": 1e3, "micron": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9,
+}  # fmt: skip
+"""Nanometres in each unit that OME-XML and ImageJ write; µ is U+00B5 in one, U+03BC in another."""
+
+FAULTS = (
+    tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError, TypeError,
+    ZeroDivisionError, struct.error, zlib.error,
+)  # fmt: skip
+"""What tifffile raises for files that are damaged or lie."""
 
 
 def recognise(content: Content) -> bool:
@@ -38,16 +51,21 @@ def read(content: Content, wanted: Wanted) -> Source:
             shape, dtype = tuple(int(n) for n in series.shape), np.dtype(series.dtype)
             axes = str(series.axes)
             size, source = _voxel_size(tiff)
-            pages = len(series.pages)
+            if tiff.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+                raise SourceUnsupported(f"{content.where}: expected black as 0, found white as 0")
     except FAULTS as error:
+        if isinstance(error, SourceUnreadable | SourceUnsupported):
+            raise
         raise SourceUnreadable(f"{content.where}: {error}") from error
     full = _shape(shape, axes, content)
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         try:
             with _open(content) as tiff:
-                yield from _slabs(tiff, full, depth=depth, start=start, paged=pages == full[0])
+                yield from _slabs(content, tiff, full, depth=depth, start=start)
         except FAULTS as error:
+            if isinstance(error, SourceUnreadable | SourceUnsupported):
+                raise
             raise SourceUnreadable(f"{content.where}: {error}") from error
 
     return Source(content.path, "TIFF stack", axes.lower(), full, dtype, size, source, slabs)
@@ -59,9 +77,11 @@ class _Complaints(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.lines: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
 
 
 @contextmanager
@@ -74,13 +94,21 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
             content.open() as file,
             tifffile.TiffFile(cast(IO[bytes], file), name=content.name) as tiff,
         ):
-            pages = tiff.series[0].pages
+            series = tiff.series[0]
+            pages = series.pages
+            if any(page is None for page in pages):
+                raise SourceUnreadable(
+                    f"{content.where}: expected all sections in one file, "
+                    f"found {sum(page is not None for page in pages)} of {len(pages)}"
+                )
             ends = [
                 offset + count
                 for page in pages
                 if page is not None
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
             ]
+            if series.dataoffset is not None:
+                ends.append(series.dataoffset + series.nbytes)
             if complaints.lines:
                 raise SourceUnreadable(f"{content.where}: {complaints.lines[0]}")
             if max(ends, default=0) > content.size:
@@ -93,15 +121,23 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
 
 
 def _slabs(
-    tiff: tifffile.TiffFile, shape: Index, *, depth: int, start: int, paged: bool
+    content: Content, tiff: tifffile.TiffFile, shape: Index, *, depth: int, start: int
 ) -> Iterator[npt.NDArray[Any]]:
-    """Page by page where a page is a section; a file of one contiguous block is mapped."""
+    """Plain voxels as one stream, whatever the pages; all else page by page."""
     series = tiff.series[0]
-    if not paged:
-        whole = series.asarray(out="memmap").reshape(shape)
-        for z in range(start, shape[0], depth):
-            yield np.array(whole[z : z + depth])
+    if series.dataoffset is not None:
+        dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
+        with content.open() as stream:
+            stream.seek(series.dataoffset)
+            yield from planes_from_stream(
+                stream, shape=shape, dtype=dtype, depth=depth, start=start, where=content.where
+            )
         return
+    if len(series.pages) != shape[0]:
+        raise SourceUnsupported(
+            f"{content.where}: expected a page per section or plain voxels, "
+            f"found {len(series.pages)} pages for {shape[0]} sections"
+        )
     for z in range(start, shape[0], depth):
         count = min(depth, shape[0] - z)
         slab = tiff.asarray(key=range(z, z + count), series=0, maxworkers=2)
@@ -124,17 +160,44 @@ def _shape(shape: tuple[int, ...], axes: str, content: Content) -> Index:
 
 
 def _voxel_size(tiff: tifffile.TiffFile) -> tuple[VoxelSize | None, str]:
-    """From ImageJ's spacing and resolution, or OME-XML is left to a person: else unknown."""
+    """From OME-XML, or from ImageJ's spacing and resolution; else unknown."""
+    if tiff.is_ome:
+        return _ome_voxel_size(tiff.ome_metadata or ""), "OME-XML"
     meta = tiff.imagej_metadata or {}
-    factor = _IMAGEJ_NM.get(str(meta.get("unit", "")))
-    tags = tiff.pages[0].tags  # type: ignore[union-attr]
+    factor = _UNIT_NM.get(str(meta.get("unit", "")))
+    tags = tiff.pages.first.tags
     if factor is None or "spacing" not in meta or "XResolution" not in tags:
         return None, ""
     edges = [float(meta["spacing"]) * factor]
     for tag in ("YResolution", "XResolution"):
         pixels, per = tags[tag].value
         edges.append(per / pixels * factor if pixels else math.inf)
-    if not all(math.isfinite(e) and e > 0 for e in edges):
-        return None, ""
-    z, y, x = (float(f"{e:.6g}") for e in edges)
-    return (z, y, x), "ImageJ metadata"
+    return _plausible(edges), "ImageJ metadata"
+
+
+def _ome_voxel_size(xml: str) -> VoxelSize | None:
+    """PhysicalSizeZ, Y and X of the first image; µm where no unit stands beside them.
+
+    Source: the OME-XML schema, element Pixels.
+    """
+    try:
+        pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+    except ElementTree.ParseError as error:
+        raise SourceUnreadable(f"unreadable OME-XML ({error})") from error
+    if pixels is None:
+        return None
+    edges = []
+    for axis in "ZYX":
+        size = pixels.get(f"PhysicalSize{axis}")
+        factor = _UNIT_NM.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        if size is None or factor is None:
+            return None
+        edges.append(float(size) * factor)
+    return _plausible(edges)
+
+
+def _plausible(edges: list[float]) -> VoxelSize | None:
+    if not all(math.isfinite(edge) and edge > 0 for edge in edges):
+        return None
+    z, y, x = (float(f"{edge:.6g}") for edge in edges)
+    return z, y, x
