@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mitoem import Box
-from mitoem.ui import address, cache, crop, panels, placing, prediction
+from mitoem.ui import address, cache, crop, model_card, panels, placing, prediction
 
 at = address.here()
 left, right = st.columns([2, 5], gap="large")
@@ -18,8 +18,8 @@ with left:
         if address.word("run", ""):
             placing.planes(at, box, beside=False)
     st.subheader("2  Model")
-    with st.expander(cache.model()["name"]):
-        prediction.model_card()
+    if st.button(f"Model card · {cache.model()['name']}", width="stretch"):
+        model_card.show()
     prediction.earlier()
 with right:
     run_id = address.word("run", "")

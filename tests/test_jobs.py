@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +152,15 @@ def test_a_worker_whose_root_is_gone_ends(tmp_path: Path) -> None:
     process = psutil.Process(int(worker(root)["who"][0]))
     (root / "runs").rename(tmp_path / "gone")
     process.wait(5)
+
+
+def test_a_run_outlives_the_process_that_asked_for_it(root: Path) -> None:
+    ask = "import sys; from mitoem import jobs; "
+    ask += "print(jobs.submit(sys.argv[1], 'probe', {'seconds': 0.5}))"
+    asked = subprocess.run(
+        [sys.executable, "-c", ask, str(root)], capture_output=True, text=True, check=True
+    )
+    assert jobs.wait(root, asked.stdout.strip(), seconds=30).state == "done"
 
 
 def test_an_idle_worker_ends_and_the_next_run_starts_another(

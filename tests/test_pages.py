@@ -252,3 +252,11 @@ def test_help_lists_the_keys_of_the_viewer_and_none_of_streamlits() -> None:
     keys = manual.keys()["Key or mouse"].tolist()
     assert {"`,`", "`.`", "`space`", "`[`", "`]`", "`?`", "`1`", "`o`"} <= set(keys)
     assert not {"`r`", "`c`"} & set(keys)
+
+
+@pytest.mark.usefixtures("root")
+def test_the_model_card_names_its_data_its_scores_and_its_failures() -> None:
+    app = visit("inference")
+    next(one for one in app.button if one.label.startswith("Model card")).click().run()
+    fine(app)
+    assert {"Scores", "Trained on", "Known failures"} <= {one.value for one in app.subheader}

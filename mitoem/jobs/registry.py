@@ -76,10 +76,10 @@ def status(root: str | Path, run_id: str) -> RunState:
     return _state(directory(root, run_id), _Queue.read(root))
 
 
-def runs(root: str | Path) -> list[RunState]:
-    """All runs of a root, newest first."""
+def runs(root: str | Path, *, last: int | None = None) -> list[RunState]:
+    """All runs of a root, or the ``last`` so many, newest first."""
     queue = _Queue.read(root)
-    return [_state(path, queue) for path in reversed(_directories(home(root)))]
+    return [_state(path, queue) for path in _directories(home(root))[::-1][:last]]
 
 
 def cancel(root: str | Path, run_id: str) -> None:

@@ -17,6 +17,9 @@ from mitoem.ui.address import Here
 KINDS = ("split", "merge", "missed", "invented", "loose")
 """Types of error, as the table names them."""
 
+_LOOK = 200
+"""Runs among which an earlier scoring is looked for."""
+
 
 def choose(at: Here) -> tuple[str, str] | None:
     """The two label sets to compare, or None where there are not two."""
@@ -49,7 +52,7 @@ def choose(at: Here) -> tuple[str, str] | None:
 def run_of(at: Here, truth: str, prediction: str) -> RunState | None:
     """The newest run that scored these very label sets, in their present versions."""
     request = _request(at, truth, prediction)
-    for one in jobs.runs(runs.root()):
+    for one in jobs.runs(runs.root(), last=_LOOK):
         same = one.kind == "evaluate" and dict(one.request) == request
         if same and one.state not in ("cancelled", "interrupted"):
             return one

@@ -52,7 +52,7 @@ def rows(at: Here) -> pd.DataFrame | None:
 
 def _offer_to_measure(volume: str, labels: str, why: str) -> None:
     request = {"volume": volume, "labels": labels}
-    for one in jobs.runs(runs.root()):
+    for one in jobs.runs(runs.root(), last=20):
         if one.kind == "measure" and not one.finished and request.items() <= one.request.items():
             st.subheader(f"Measuring {labels} of {volume}")
             runs.waiting(one.id)

@@ -11,6 +11,7 @@ from mitoem.ui import address, cache, panels, results, runs
 from mitoem.ui.address import Here
 
 _EARLIER = 12
+_LOOK = 60
 
 
 def start(at: Here, box: Box) -> None:
@@ -46,14 +47,9 @@ def truth(info: VolumeInfo, box: Box) -> str | None:
     return None
 
 
-def model_card() -> None:
-    """What the bundled model is."""
-    results.model(cache.model())
-
-
 def earlier() -> None:
     """Runs of this server, newest first, to come back to."""
-    found = [one for one in jobs.runs(runs.root()) if one.kind in ("predict", "decode")]
+    found = [one for one in jobs.runs(runs.root(), last=_LOOK) if one.kind in ("predict", "decode")]
     if not found:
         return
     with st.expander(f"Earlier runs ({len(found)})"):

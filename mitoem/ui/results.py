@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from mitoem import export, tables
@@ -187,16 +186,3 @@ def code(state: RunState) -> None:
         "found.labels  # uint32 (z, y, x)",
         language="python",
     )
-
-
-def model(facts: dict[str, Any]) -> None:
-    """The card of the model: what it is, what it was trained on, what it scored."""
-    grid = facts["input"]["voxel_size_nm"]
-    rows = {
-        "Network": facts["network"]["family"],
-        "Parameters": f"{facts['network']['parameters']:,}",
-        "Works at": " × ".join(f"{v:g}" for v in grid) + " nm; other images are resampled",
-        "SHA-256": facts["sha256"],
-    }
-    rows |= {k.capitalize(): str(facts[k]) for k in ("status", "data", "scores") if k in facts}
-    st.table(pd.Series(rows, name="").to_frame())

@@ -207,3 +207,22 @@ async (canvas) => {
 }
 """
 """How many pixels of a canvas, over all sections, are not grey."""
+
+
+def test_a_pick_in_explore_is_selected_on_every_page(page: Page, browser_root: Path) -> None:
+    jobs.wait(
+        browser_root,
+        jobs.submit(browser_root, "measure", {"volume": "ball", "labels": "truth"}),
+        seconds=60,
+    )
+    page.goto("/explore?volume=ball")
+    page.locator('.viewer[data-settled="true"]').wait_for()
+    page.locator('.slice[data-axis="z"]').dblclick()
+    page.wait_for_url(re.compile("sel=5(&|$)"))
+    expect(page.get_by_role("button", name="1 selected")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_role("link", name="Instances").click()
+    page.wait_for_url(re.compile("/instances.*sel=5"))
+    rest(page)
+    expect(page.get_by_role("button", name="CSV · 1 shown")).to_be_visible()
+    expect(page.get_by_text("are not among these rows")).to_have_count(0)
