@@ -35,6 +35,19 @@ class Multiscale:
     datasets: tuple[Dataset, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Finest:
+    """The finest level of an image that anybody wrote: all axes, its path, voxel size in nm.
+
+    The voxel size (z, y, x) is None where an axis has no scale or no unit that is known.
+    """
+
+    axes: tuple[str, ...]
+    path: str
+    voxel_size: VoxelSize | None
+    version: str
+
+
 def image_attributes(levels: Sequence[LevelInfo], *, is_labels: bool) -> dict[str, Any]:
     """Group attributes of an image or label image with these levels, version 0.5.
 
@@ -97,6 +110,37 @@ def parse_multiscale(attributes: Mapping[str, Any], *, where: str) -> Multiscale
     except (KeyError, IndexError, TypeError) as error:
         raise VolumeInvalid(f"{where}: no OME-Zarr multiscale ({error!r})") from error
     return Multiscale(names, datasets)
+
+
+def finest(attributes: Mapping[str, Any], *, where: str) -> Finest | None:
+    """The finest level of the first multiscale, of versions 0.1 to 0.5; None where there is none.
+
+    Raises VolumeInvalid for a multiscale that does not parse.
+    """
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping) or "multiscales" not in ome:
+        return None
+    try:
+        first = ome["multiscales"][0]
+        listed = [a if isinstance(a, Mapping) else {"name": a} for a in first.get("axes", "tczyx")]
+        axes = tuple(str(axis["name"]).lower() for axis in listed)
+        level = first["datasets"][0]
+        units = [float(UNIT_NM.get(str(axis.get("unit")), 0)) for axis in listed]
+        transformations = [
+            *level.get("coordinateTransformations", ()),
+            *first.get("coordinateTransformations", ()),
+        ]
+        scales = [one["scale"] for one in transformations if one["type"] == "scale"]
+        for factors in scales:
+            units = [unit * float(factor) for unit, factor in zip(units, factors, strict=True)]
+        edges = dict(zip(axes, units, strict=True))
+        size = [edges.get(axis, 0.0) for axis in "zyx"]
+        version = str(ome.get("version", first.get("version", "of no version")))
+        path = str(level["path"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise VolumeInvalid(f"{where}: no OME-Zarr multiscale ({error!r})") from error
+    known = scales and min(size) > 0
+    return Finest(axes, path, (size[0], size[1], size[2]) if known else None, version)
 
 
 def _unit(axis: Mapping[str, Any], where: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from mitoem.errors import SourceUnsupported
-from mitoem.ingestion import archive, hdf5, nifti, npz, slices, tiff
+from mitoem.ingestion import archive, hdf5, nifti, npz, omezarr, slices, tiff
 from mitoem.ingestion.source import Content, Source, Wanted, content_of
 
 
@@ -28,7 +28,7 @@ class Reader(Protocol):
         ...
 
 
-READERS: tuple[Reader, ...] = (nifti, npz, tiff, hdf5, slices)
+READERS: tuple[Reader, ...] = (nifti, npz, tiff, hdf5, omezarr, slices)
 """Readers in the order in which they look at a file; recognition is by content, not by name."""
 
 

@@ -63,18 +63,23 @@ def members(content: Content) -> tuple[Member, ...]:
         below = files_below(content.path)[: MOST_FILES + 1]
         found = [Member(name, (content.path / name).stat().st_size) for name in below]
     else:
-        try:
-            with content.open() as file, zipfile.ZipFile(file) as archive:
-                listed = archive.infolist()
-        except FAULTS as error:
-            raise SourceUnreadable(f"{content.where}: {error}") from error
-        found = [_checked(one, content) for one in listed if not one.is_dir()]
+        found = listed(content)
     if len(found) > MOST_FILES:
         raise SourceUnsupported(f"{content.where}: expected at most {MOST_FILES} files, found more")
     kept = sorted((one for one in found if _counts(one)), key=lambda one: one.name)
     if not kept:
         raise SourceUnreadable(f"{content.where}: expected an image file inside, found none")
     return tuple(kept)
+
+
+def listed(content: Content) -> list[Member]:
+    """All files of a zip, hidden ones too, each found safe; raises as ``members`` does."""
+    try:
+        with content.open() as file, zipfile.ZipFile(file) as archive:
+            found = archive.infolist()
+    except FAULTS as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
+    return [_checked(one, content) for one in found if not one.is_dir()]
 
 
 @contextmanager
