@@ -218,6 +218,26 @@ def test_the_viewer_outlives_a_rerun_and_a_report_is_not_applied_again(page: Pag
     assert report(page)["z"] == z
 
 
+def test_a_call_that_was_overtaken_does_not_take_the_viewer_down(page: Page) -> None:
+    """Streamlit takes down late what it called before the last change of the data."""
+    open_viewer(page, EXPLORE)
+    alive = page.locator(".viewer").evaluate(
+        """async (root) => {
+          const { attach } = await import("/viewer/main.js");
+          const before = root.viewer;
+          const view = { ...before.state.report(), labels: "truth" };
+          const labels = before.state.info.labels.map((set) => `${set.name}:${set.version}`);
+          const version = [before.state.info.version, ...labels].join(" ");
+          const data = { base: "", version, nonce: 1, view };
+          const parentElement = root.getRootNode();
+          const down = await attach({ data, parentElement, setStateValue() {} });
+          down();
+          return root.viewer === before && before.asked >= 0;
+        }"""
+    )
+    assert alive is True
+
+
 LOOK = """(root, [axis, zoom, voxel]) => { const { state } = root.viewer;
   if (state.layout !== axis) state.show(axis);
   state.zoom = zoom; state.goTo(voxel); state.tell("zoom"); root.dataset.settled = "false"; }"""

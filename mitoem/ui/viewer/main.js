@@ -21,7 +21,7 @@ import { Viewer } from "./viewer.js";
  * @property {(name: string, value: any) => void} setStateValue
  *
  * @typedef {object} Mount
- * @property {number} turn  Counts the calls, as an overtaken call is taken down late.
+ * @property {number} turn  Counts the calls, of which the last one holds.
  * @property {string} key
  * @property {number} nonce
  * @property {Viewer | null} viewer
@@ -53,8 +53,9 @@ export async function attach(component) {
     mount.nonce = data.nonce;
     mount.viewer.apply(data.view);
   }
+  // Streamlit also calls this for a call that a newer one has overtaken: the page still stands then.
   return () => {
-    if (turn !== mount.turn) return;
+    if (turn !== mount.turn || root.isConnected) return;
     mount.viewer?.destroy();
     mount.viewer = null;
     mounts.delete(parentElement);
