@@ -46,6 +46,8 @@ def recognise(
     if source is None and (content.is_folder or archive.is_zip(content)):
         content, wanted = archive.only_member(content, wanted)
         source = _read(content, wanted)
+        if source is not None and not hdf5.recognise(content):
+            archive.check_size(content, source)
     if source is None:
         known = ", ".join(reader.__name__.rpartition(".")[2] for reader in READERS)
         known = f"{known}, a zip or folder of one"

@@ -7,6 +7,7 @@ declared bytes of a member and then compares its CRC-32, so a longer truth is no
 
 from __future__ import annotations
 
+import math
 import re
 import stat
 import zipfile
@@ -21,10 +22,13 @@ from typing import cast
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion.digest import LEFT_BEHIND, files_below
 from mitoem.ingestion.npz import ZIP
-from mitoem.ingestion.source import HEAD, Content, Wanted
+from mitoem.ingestion.source import HEAD, Content, Source, Wanted
 
 MOST_DEFLATE = 1100
 """No deflate stream grows by more than 1032 times. Source: zlib's technical details."""
+
+SPARE = 1 << 20
+"""Bytes that a file may have above twice those of its voxels: headers, profiles, tables."""
 
 MOST_FILES = 1 << 17
 """Files looked at in one folder or zip; MitoEM's have 1000."""
@@ -127,6 +131,16 @@ def member_content(content: Content, member: Member) -> Content:
     if not head:
         raise SourceUnreadable(f"{content.where}[{member.name}]: found 0 bytes")
     return Content(content.path, member.name, head, open_member, member.size)
+
+
+def check_size(content: Content, source: Source) -> None:
+    """Raises SourceUnreadable for a file that is larger than its own volume can be."""
+    most = 2 * math.prod(source.shape) * source.dtype.itemsize + SPARE
+    if content.size > most:
+        raise SourceUnreadable(
+            f"{content.where}: expected at most {most} bytes for a volume of shape "
+            f"{source.shape}, found {content.size}"
+        )
 
 
 def _checked(member: zipfile.ZipInfo, content: Content) -> Member:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mitoem.errors import LabelsInvalid, ShapeMismatch
+from mitoem.errors import BoxOutside, LabelsInvalid, ShapeMismatch
 from mitoem.geometry import MITOEM_SHAPE, Box, Index
 from mitoem.ingestion.digest import sha256_of
 from mitoem.ingestion.placing import Placed, crop_placed
@@ -122,13 +122,16 @@ def _runs(source: Source, starts: Sequence[int], corner: tuple[int, int]) -> Ite
 def _cropped(parts: Sequence[Placed], crop: Box) -> tuple[Placed, ...]:
     """What of the parts lies in a box of the volume, in indices of that box."""
     back = (-crop.start[0], -crop.start[1], -crop.start[2])
-    kept = []
+    kept: list[Placed] = []
     for part in parts:
         common = part.box.intersect(crop)
         if common is not None:
             z, y, x = part.offset
             inner = crop_placed(part, common.shift((-z, -y, -x)))
             kept.append(replace(inner, offset=common.shift(back).start))
+    if not kept:
+        boxes = " and ".join(str(part.box) for part in parts)
+        raise BoxOutside(f"expected labels in the crop {crop}, found them in {boxes}")
     return tuple(kept)
 
 

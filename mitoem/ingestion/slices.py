@@ -28,9 +28,6 @@ DECODERS = 2
 SAMPLE = 8
 """Files whose first bytes are looked at to recognise a folder of slices."""
 
-SPARE = 1 << 20
-"""Bytes that a slice may have above twice its decoded size: headers, colour profiles."""
-
 
 def recognise(content: Content) -> bool:
     """Whether this is a folder or zip of mostly PNG or TIFF files; one TIFF alone is a stack."""
@@ -88,7 +85,7 @@ class _Stack:
 
     def check_size(self, size: int, *, where: str) -> None:
         """Raises SourceUnreadable for a file that no slice of this size fills."""
-        most = 2 * self.plane.size + SPARE
+        most = 2 * self.plane.size + archive.SPARE
         if size > most:
             raise SourceUnreadable(
                 f"{where}: expected at most {most} bytes for a slice of {self.plane}, found {size}"

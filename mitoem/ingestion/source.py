@@ -120,10 +120,13 @@ def planes_from_stream(
     depth: int,
     start: int = 0,
     where: str,
+    to_the_end: bool = True,
 ) -> Iterator[npt.NDArray[Any]]:
     """Slabs of sections from a stream of raw voxels, z slowest and x fastest, after ``start``.
 
-    Raises SourceUnreadable, with the bytes expected and found, when the stream ends early.
+    Raises SourceUnreadable, with the bytes expected and found, when the stream ends early; and,
+    for voxels ``to_the_end`` of the stream, when it goes on, which also compares the checksum of
+    a gzip or zip.
     """
     nz, ny, nx = shape
     plane = ny * nx * dtype.itemsize
@@ -139,9 +142,11 @@ def planes_from_stream(
                 if not got:
                     break
                 filled += got
+            if to_the_end and filled == len(view) and z + count == nz and stream.read(1):
+                reason = ", and more behind them"
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             reason = f" ({error})"
-        if filled < len(view):
+        if reason or filled < len(view):
             raise SourceUnreadable(
                 f"{where}: expected {nz * plane} bytes of voxels, "
                 f"found {z * plane + filled}{reason}"

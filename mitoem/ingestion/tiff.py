@@ -130,7 +130,13 @@ def _slabs(
         with content.open() as stream:
             stream.seek(series.dataoffset)
             yield from planes_from_stream(
-                stream, shape=shape, dtype=dtype, depth=depth, start=start, where=content.where
+                stream,
+                shape=shape,
+                dtype=dtype,
+                depth=depth,
+                start=start,
+                where=content.where,
+                to_the_end=False,
             )
         return
     if len(series.pages) != shape[0]:
