@@ -4,7 +4,7 @@ import streamlit as st
 
 from mitoem import figures
 from mitoem.ui import address, comparison, words
-from mitoem.ui.instances import MEASURES
+from mitoem.ui.distribution import MEASURES
 
 at = address.here()
 sets = comparison.sets()
@@ -24,11 +24,11 @@ else:
         complete_only = words.switch("cut", "complete only", default=True)
     if a == b:
         st.info("Both sides are the same set: choose another one.")
-    else:
-        tables = {name: comparison.load(name) for name in (a, b)}
+    elif tables := comparison.load((a, b)):
         left, right = st.columns([2, 3], gap="large")
         with left:
             comparison.plot(tables, measure, complete_only=complete_only)
         with right:
-            comparison.table(comparison.numbers(tables, complete_only=complete_only), names=(a, b))
+            numbers = comparison.numbers(tables, complete_only=complete_only)
+            comparison.table(numbers, names=(a, b))
         st.info(comparison.ONE_SPECIMEN)

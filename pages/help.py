@@ -28,5 +28,5 @@ for title, tab in zip(SECTIONS, st.tabs(SECTIONS), strict=True):
             st.markdown(manual.FILTERS)
         if title == "Citation":
             st.markdown("If you use MitoEM, cite the paper that made it:")
-            st.code(facts.card()["citation"], language="bibtex")
+            st.code(facts.card()["citation"], language="bibtex", wrap_lines=True)
             st.markdown(manual.LABEL_PROBLEM)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mitoem.ui import address, filtering, instances, words
+from mitoem.ui import address, distribution, filtering, instances, words
 
 at = address.here()
 table = instances.rows(at)
@@ -21,7 +21,7 @@ if table is not None:
     shown = kept[~kept["touches_border"]] if complete_only else kept
     left, right = st.columns([4, 5], gap="medium")
     with left:
-        instances.plot(kept, whole=table, complete_only=complete_only)
+        distribution.plot(kept, whole=table, complete_only=complete_only)
     with right:
         instances.listing(at, shown)
     instances.actions(

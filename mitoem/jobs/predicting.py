@@ -141,13 +141,9 @@ def _finish(
     job.report(0.92, "measure")
     begin = time.perf_counter()
     frame = morphometry.measure(
-        found.labels,
-        image,
-        voxel_size=volume.info.voxel_size,
-        origin=box.start,
-        splits=volume.info.splits,
-        cancelled=job.cancelled,
-    )
+        found.labels, image, voxel_size=volume.info.voxel_size, origin=box.start,
+        splits=volume.info.splits, cancelled=job.cancelled,
+    )  # fmt: skip
     frame.to_parquet(job.directory / "table.parquet", index=False)
     measured = time.perf_counter() - begin
     job.report(0.95, "score")

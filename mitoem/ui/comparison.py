@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from mitoem import effects, figures
-from mitoem.errors import TableMissing
+from mitoem.errors import TableMissing, VolumeInvalid
 from mitoem.ui import cache, panels, style, words
-from mitoem.ui.instances import MEASURES
+from mitoem.ui.distribution import MEASURES
+from mitoem.ui.instances import offer_to_measure
 
 ONE_SPECIMEN = (
     "Two volumes are one specimen each: a difference between them is a difference between these "
@@ -34,13 +35,16 @@ def other(found: list[str], first: str) -> str:
     return (alike or rest)[0]
 
 
-def load(name: str) -> pd.DataFrame:
-    """The instance table of ``volume/labels``; raises TableMissing."""
-    volume, _, labels = name.partition("/")
-    try:
-        return cache.table(cache.volume(volume), labels)
-    except TableMissing as missing:
-        raise TableMissing(f"{name}: {missing}") from missing
+def load(names: tuple[str, str]) -> dict[str, pd.DataFrame] | None:
+    """The tables of two label sets; offers to measure those that have none."""
+    found = {}
+    for name in names:
+        volume, _, labels = name.partition("/")
+        try:
+            found[name] = cache.table(cache.volume(volume), labels)
+        except (TableMissing, VolumeInvalid) as missing:
+            offer_to_measure(volume, labels, missing)
+    return found if len(found) == len(names) else None
 
 
 def plot(tables: dict[str, pd.DataFrame], column: str, *, complete_only: bool) -> None:

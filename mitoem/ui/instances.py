@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.elements.plotly_chart import PlotlyState
 
 import mitoem
 from mitoem import figures, jobs, tables
-from mitoem.errors import TableMissing, VolumeInvalid
+from mitoem.errors import MitoEMError, TableMissing, VolumeInvalid
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, cache, filtering, menu, panels, runs, style, words
+from mitoem.ui import address, cache, distribution, menu, panels, runs
 from mitoem.ui.address import Here
 
 FIRST = (
@@ -24,14 +23,8 @@ FIRST = (
 )  # fmt: skip
 """Columns that the table shows first."""
 
-MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
-"""Columns that are worth a histogram."""
-
 SHORT = {"instance_id": "id", "mci": "MCI", "touches_border": "Cut"}
 """Heads of columns whose title is long."""
-
-PLOTS = ("Histogram", "Cumulative", "Scatter")
-_REVISION = "instances_revision"
 
 
 def rows(at: Here) -> pd.DataFrame | None:
@@ -46,20 +39,22 @@ def rows(at: Here) -> pd.DataFrame | None:
     try:
         return cache.table(at.volume, at.view.labels)
     except (TableMissing, VolumeInvalid) as found:
-        _offer_to_measure(at.info.name, at.view.labels, str(found))
+        offer_to_measure(at.info.name, at.view.labels, found)
         return None
 
 
-def _offer_to_measure(volume: str, labels: str, why: str) -> None:
+def offer_to_measure(volume: str, labels: str, why: MitoEMError) -> None:
+    """Say why there is no table, and offer to measure; or show how the measuring goes."""
     request = {"volume": volume, "labels": labels}
     for one in jobs.runs(runs.root(), last=20):
         if one.kind == "measure" and not one.finished and request.items() <= one.request.items():
             st.subheader(f"Measuring {labels} of {volume}")
             runs.waiting(one.id)
             return
-    panels.empty("No table to show yet", f"{why}. Measuring runs beside the pages.")
+    panels.empty(f"No table of {volume}/{labels} yet", f"{str(why)[:1].upper()}{str(why)[1:]}.")
     st.button(
         "Measure now",
+        key=f"measure_{volume}_{labels}",
         type="primary",
         on_click=_measure,
         args=(volume, labels),
@@ -68,77 +63,6 @@ def _offer_to_measure(volume: str, labels: str, why: str) -> None:
 
 def _measure(volume: str, labels: str) -> None:
     runs.start("measure", {"volume": volume, "labels": labels, "data": cache.data()})
-
-
-def plot(table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: bool) -> None:
-    """Histogram, cumulative share or scatter of a measure; a box drawn on it filters.
-
-    ``table`` are the rows that the filter keeps of ``whole``.
-    """
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
-        kind = words.segments("plot", "Plot", PLOTS, "Histogram")
-    with right:
-        column = words.choice(
-            "measure",
-            "Measure",
-            _measured(whole),
-            "volume_um3",
-            names=figures.title,
-            bare=True,
-        )
-    chart = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        log_x = words.switch("logx", "log x", default=True)
-        if kind == "Histogram":
-            log_y = words.switch("logy", "log y", default=False)
-            bins = words.number("bins", "Bins", 10, 100, 40)
-    shared: dict[str, Any] = {"complete_only": complete_only, "log_x": log_x}
-    shared["theme"] = words.theme()
-    total = len(whole)
-    if kind == "Cumulative":
-        figure = figures.ecdf({"": table}, column, **shared)
-    elif kind == "Scatter":
-        figure = figures.scatter(table, column, _other(column), total=total, **shared)
-    else:
-        figure = figures.histogram(table, column, total=total, log_y=log_y, bins=bins, **shared)
-    figure.update_layout(height=400, margin_t=28, font_family=style.FONT)
-    key = f"plot_{kind}_{column}_{st.session_state.get(_REVISION, 0)}"
-    with chart:
-        event = st.plotly_chart(
-            figure,
-            key=key,
-            theme=None,
-            on_select="rerun" if kind != "Cumulative" else "ignore",
-            selection_mode="box",
-        )
-    if kind != "Cumulative":
-        _narrow(cast(PlotlyState, event), column, _other(column) if kind == "Scatter" else None)
-
-
-def _measured(table: pd.DataFrame) -> list[str]:
-    return [name for name in MEASURES if name in table.columns and table[name].notna().any()]
-
-
-def _other(column: str) -> str:
-    return "sphericity" if column != "sphericity" else "volume_um3"
-
-
-def _narrow(event: PlotlyState, column: str, other: str | None) -> None:
-    """Turn a box drawn on the plot into the filter, and take the box away."""
-    boxes = event["selection"]["box"]
-    if not boxes:
-        return
-    filtering.add_range(column, *sorted(boxes[0]["x"]))
-    if other:
-        filtering.add_range(other, *sorted(boxes[0]["y"]))
-    _revise()
-    st.rerun()
-
-
-def _revise() -> None:
-    """New keys for plot and table, so that they start from the address again."""
-    st.session_state[_REVISION] = st.session_state.get(_REVISION, 0) + 1
 
 
 def listing(at: Here, shown: pd.DataFrame) -> None:
@@ -150,9 +74,9 @@ def listing(at: Here, shown: pd.DataFrame) -> None:
     chosen = [places[one] for one in at.view.sel if one in places]
     mine = st.session_state.get("instances_mine")
     if mine is not None and mine != ",".join(str(i) for i in at.view.sel):
-        _revise()
+        distribution.revise()
     st.session_state["instances_mine"] = ",".join(str(i) for i in at.view.sel)
-    revision = st.session_state.get(_REVISION, 0)
+    revision = distribution.revision()
     key = f"rows_{at.info.name}_{at.view.labels}_{hash(tuple(ids))}_{revision}"
     st.dataframe(
         frame,

@@ -22,23 +22,18 @@ _CSS = """
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent);
   flex-wrap: nowrap !important; overflow-x: auto; }
 .st-key-frame > div { flex: 0 0 auto; }
-[class*="st-key-facts_"] td:nth-child(1) { width: 13%; }
-[class*="st-key-facts_"] td:nth-child(2) { width: 17%; }
-[class*="st-key-facts_"] td:nth-child(4) { width: 6%; }
-[class*="st-key-facts_"] td:nth-child(5) { width: 8%; }
-[class*="st-key-facts_"] td:nth-child(6) { width: 21%; }
+[class*="st-key-facts_"] :is(th, td):nth-child(1) { width: 13%; }
+[class*="st-key-facts_"] :is(th, td):nth-child(2) { width: 17%; }
+[class*="st-key-facts_"] :is(th, td):nth-child(4) { width: 6%; }
+[class*="st-key-facts_"] :is(th, td):nth-child(5) { width: 8%; }
+[class*="st-key-facts_"] :is(th, td):nth-child(6) { width: 21%; }
 [class*="st-key-facts_"] table { table-layout: fixed; }
-[class*="st-key-facts_"] th:nth-child(1) { width: 13%; }
-[class*="st-key-facts_"] th:nth-child(2) { width: 17%; }
-[class*="st-key-facts_"] th:nth-child(4) { width: 6%; }
-[class*="st-key-facts_"] th:nth-child(5) { width: 8%; }
-[class*="st-key-facts_"] th:nth-child(6) { width: 21%; }
 .st-key-help_keys { max-width: 46rem; }
 .st-key-help_versions { max-width: 46rem; }
 .st-key-metrics_table table { table-layout: fixed; }
 .st-key-metrics_table :is(th, td):nth-child(1) { width: 30%; }
 .st-key-metrics_table :is(th, td):nth-child(2) { width: 8%; }
-[data-testid="stTable"] td p, [data-testid="stTable"] td div { max-width: none; }
+[data-testid="stTable"] td [data-testid="stMarkdownContainer"] { max-width: none; }
 button[kind^="primary"], button[kind^="primary"] :is(p, span) {
   color: light-dark(#ffffff, #0f1518); }
 h1 { padding: .2rem 0 .4rem !important; }
