@@ -71,7 +71,7 @@ export function listenToPointer(pane, slice, viewer) {
   pane.addEventListener("dblclick", (event) => {
     event.preventDefault();
     if (/** @type {HTMLElement} */ (event.target).closest("button")) return;
-    void viewer.pick(slice, at(event), event.shiftKey);
+    void viewer.visits.pick(slice, at(event), event.shiftKey);
   });
 
   pane.addEventListener("wheel", (event) => {

@@ -201,7 +201,7 @@ export class Toolbar {
       const place = parsePlace(field.value, viewer.state.info);
       said.textContent = "error" in place ? place.error : "";
       if ("place" in place) viewer.state.goTo(place.place);
-      if ("instance" in place) said.textContent = await viewer.visit(place.instance);
+      if ("instance" in place) said.textContent = await viewer.visits.visit(place.instance);
       if (said.textContent) return;
       this.close();
       viewer.root.focus({ preventScroll: true });

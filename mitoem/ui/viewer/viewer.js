@@ -1,12 +1,13 @@
 /** The viewer: panes, tiles, toolbar, strip and 3-D held together by one state and one clock. */
 
-/** @import { Axis, Renderer, Triple, VolumeInfo, Wish } from "./types.js" */
+/** @import { Axis, Renderer, VolumeInfo, Wish } from "./types.js" */
 import { Api } from "./api.js";
 import { el } from "./dom.js";
 import { AXES } from "./geometry.js";
 import { GlRenderer } from "./gl.js";
 import { listenToKeys } from "./keys.js";
 import { Overlay } from "./overlay.js";
+import { Panes } from "./panes.js";
 import { listenToPointer } from "./pointer.js";
 import { CanvasRenderer } from "./raster.js";
 import { Readout } from "./readout.js";
@@ -16,10 +17,10 @@ import { State } from "./state.js";
 import { Strip } from "./strip.js";
 import { TileStore } from "./tiles.js";
 import { Toolbar } from "./toolbar.js";
+import { Visits } from "./visits.js";
 
 const SETTLED = 250; // ms after the last movement that the state is reported
 const WAIT = 60; // ms between looks at a pane whose tiles are under way
-const BELOW = 20; // CSS pixels left free under the viewer
 
 export class Viewer {
   /**
@@ -40,10 +41,7 @@ export class Viewer {
     this.dirty = true;
     /** @type {string[]} */
     this.pictures = [];
-    this.hopped = 0;
-    this.idsOf = "";
-    /** @type {number[]} */
-    this.ids = [];
+    this.visits = new Visits(this.state, api, (text) => this.readout.say(text));
     /** @type {{slice: Slice, x: number, y: number} | null} */
     this.pointer = null;
     this.tiles = this.makeTiles();
@@ -56,26 +54,24 @@ export class Viewer {
     this.toolbar = new Toolbar(this);
     this.strip = new Strip(this.state, () => this.state.activate("z"), this.toolbar.buttonsOf("section"));
     this.readout = new Readout(this.state, api);
-    this.notice = el("div", { class: "notice", role: "status", hidden: true });
+    this.panes = new Panes(root, this.canvas, this.overlays, this.scene.root);
     this.build();
   }
 
   build() {
-    this.panes = el("div", { class: "panes" }, this.canvas, ...this.overlays.map((o) => o.root), this.scene.root, this.notice);
     this.root.replaceChildren(
-      this.toolbar.root, this.panes, this.strip.root, this.readout.root, this.toolbar.panelRoot,
+      this.toolbar.root, this.panes.root, this.strip.root, this.readout.root, this.toolbar.panelRoot,
     );
     this.slices.forEach((slice, i) => listenToPointer(this.overlays[i].root, slice, this));
     this.unlisten = listenToKeys(this.root, this);
     this.state.listeners.add((change) => this.changed(change));
     this.observer = new ResizeObserver(() => this.measure());
-    this.observer.observe(this.panes);
-    this.onResize = () => this.fill();
+    this.observer.observe(this.panes.root);
+    this.onResize = () => this.panes.fill();
     window.addEventListener("resize", this.onResize);
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => this.restore());
-    if (this.renderer.kind === "canvas") this.notice.dataset.kind = "canvas";
-    this.fill();
+    this.panes.fill();
     this.arrange();
     this.follow();
   }
@@ -142,44 +138,15 @@ export class Viewer {
     this.strip.drawn = "";
   }
 
-  /** Reach down to the bottom of the window, within reason. */
-  fill() {
-    const top = this.root.getBoundingClientRect().top + (this.scroller()?.scrollTop ?? 0);
-    const height = Math.max(420, Math.min(1400, window.innerHeight - top - BELOW));
-    this.root.style.height = `${Math.round(height)}px`;
-  }
-
-  /** @returns {Element | null} */
-  scroller() {
-    return document.querySelector('[data-testid="stMain"]');
-  }
-
-  /** Show the panes of the layout. */
+  /** Show the panes of the layout, at the sizes that the page gives them. */
   arrange() {
-    const { layout } = this.state;
-    if (!this.panes) return;
-    this.panes.dataset.layout = layout;
-    for (const overlay of this.overlays) overlay.root.hidden = layout !== "quad" && layout !== overlay.slice.axis;
-    this.scene.root.hidden = layout !== "quad" && layout !== "3d";
+    this.panes.arrange(this.state.layout);
     this.measure();
     this.scene.show(!this.scene.root.hidden);
   }
 
-  /** Take the sizes of the panes from the page. */
   measure() {
-    const panes = /** @type {HTMLElement} */ (this.panes);
-    const ratio = window.devicePixelRatio || 1;
-    const box = panes.getBoundingClientRect();
-    if (box.width === 0) return;
-    this.slices.forEach((slice, i) => {
-      const { root } = this.overlays[i];
-      slice.visible = !root.hidden;
-      slice.rect = { x: root.offsetLeft, y: root.offsetTop, width: root.clientWidth, height: root.clientHeight };
-    });
-    const main = this.slices.find((slice) => slice.axis === this.state.fitted && slice.visible);
-    if (main) this.state.size = { width: main.rect.width, height: main.rect.height };
-    const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) this.renderer.resize(width, height);
+    if (!this.panes.measure(this.slices, this.state, this.renderer)) return;
     this.pictures = [];
     this.strip.drawn = "";
     this.scene.resize();
@@ -224,7 +191,7 @@ export class Viewer {
     if (!settled) this.lookAgain();
     this.root.dataset.settled = String(settled);
     this.readout.level((this.pointer?.slice ?? this.slice(this.state.plane)).drawn);
-    this.tell();
+    this.panes.tell(this.tiles.offline, this.renderer.kind === "canvas");
     if (this.dirty) {
       this.dirty = false;
       this.toolbar.draw();
@@ -243,16 +210,6 @@ export class Viewer {
       this.waiting = 0;
       this.invalidate();
     }, WAIT);
-  }
-
-  /** The notice over the panes: no connection, or no WebGL 2. */
-  tell() {
-    const { offline } = this.tiles;
-    const plain = this.renderer.kind === "canvas";
-    this.notice.hidden = !offline && !plain;
-    this.notice.textContent = offline
-      ? "The server does not answer. Trying again …"
-      : "This browser offers no WebGL 2: slices are drawn as plain pictures, more slowly.";
   }
 
   /** @param {Axis} axis */
@@ -312,77 +269,10 @@ export class Viewer {
     this.readout.show(voxel ?? this.state.cross, voxel ? id : null);
   }
 
-  /** Select what lies under a point: the exact id, as a coarse tile shows the commonest one. @param {Slice} slice @param {{x: number, y: number}} at @param {boolean} add */
-  async pick(slice, at, add) {
-    const voxel = slice.voxelAt(at.x, at.y);
-    const { labels } = this.state;
-    if (!voxel || !labels) return;
-    const near = slice.idAt(voxel);
-    let id = near;
-    try {
-      id = (await this.api.voxel(voxel)).labels[labels.name] ?? near;
-    } catch (error) {
-      if (near === 0) return this.flash(`Voxel not readable: ${error instanceof Error ? error.message : error}`);
-    }
-    if (id === 0 && near === 0) return;
-    this.state.select(id || near, add);
-  }
-
-  /** @param {string} text */
-  flash(text) {
-    this.readout.say(text);
-  }
-
   /** @param {number} by per cent */
   fade(by) {
     const opacity = /** @type {[number, number]} */ (this.state.opacity.map((v) => Math.min(100, Math.max(0, v + by))));
     this.state.set({ opacity });
-  }
-
-  /**
-   * Bring an instance to the middle and select it.
-   * @param {number} id
-   * @returns {Promise<string>} what went wrong, or ""
-   */
-  async visit(id) {
-    const { labels, info } = this.state;
-    if (!labels) return "There are no labels here";
-    try {
-      const row = await this.api.instance(labels.name, id);
-      if (!row) return `No instance #${id} in ${labels.name}`;
-      const place = /** @type {Triple} */ (
-        AXES.map((axis, a) => Math.round((row[`centroid_${axis}_um`] * 1000) / info.voxel_size_nm[a]))
-      );
-      this.state.goTo(place);
-      if (!this.state.selected.includes(id)) this.state.select(id, false);
-      return "";
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
-  }
-
-  /** Go to the next of the selected instances; with one or none selected, of all. @param {1 | -1} by */
-  async hop(by) {
-    const { labels, selected } = this.state;
-    if (!labels) return;
-    const among = selected.length > 1 ? selected : await this.everyId(labels.name);
-    if (!among.length) return this.flash("These labels were not measured yet");
-    const at = among.indexOf(selected.length === 1 ? selected[0] : this.hopped);
-    const first = by > 0 ? 0 : among.length - 1;
-    this.hopped = among[at < 0 ? first : (at + by + among.length) % among.length];
-    if (selected.length <= 1) this.state.select(this.hopped, false);
-    const problem = await this.visit(this.hopped);
-    if (problem) this.flash(problem);
-  }
-
-  /** @param {string} labels @returns {Promise<number[]>} */
-  async everyId(labels) {
-    if (this.idsOf !== labels) {
-      const rows = await this.api.rows(labels, "").catch(() => []);
-      this.ids = rows.map((row) => Number(row.instance_id)).sort((a, b) => a - b);
-      this.idsOf = labels;
-    }
-    return this.ids;
   }
 
   /** @param {string} panel */
