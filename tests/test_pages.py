@@ -85,6 +85,7 @@ def test_an_unknown_volume_is_one_named_error_and_the_switch_still_works() -> No
     app = visit("explore", {"volume": "atlantis"})
     assert not app.exception
     assert "VolumeNotFound" in text(app) and "atlantis" in text(app)
+    assert "Choose a volume in the line above." in text(app)
     app.selectbox(key="frame_volume").select("phantom-r").run()
     fine(app)
     assert words(app)["volume"] == "phantom-r"

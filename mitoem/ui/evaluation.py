@@ -130,7 +130,7 @@ def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None
     shown = pd.DataFrame(
         {
             "type": rows["kind"],
-            "truth": rows["truth"].where(rows["truth"] > 0),
+            "truth": [str(one) if one else "–" for one in rows["truth"]],
             "prediction": [", ".join(str(i) for i in ids) for ids in rows["predictions"]],
             "voxels": rows["voxels"],
             "IoU": rows["iou"],

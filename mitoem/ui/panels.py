@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from mitoem.errors import LabelsNotFound, MitoEMError, TableMissing, VolumeNotFound
+from mitoem.errors import LabelsNotFound, MitoEMError, NameInvalid, TableMissing, VolumeNotFound
+from mitoem.ui import cache
 
 DEMO = "python -m mitoem demo"
 INGEST = "python -m mitoem ingest NAME --image IMAGE --labels LABELS"
@@ -28,6 +29,8 @@ def error(found: MitoEMError) -> None:
         st.markdown(f":material/error: **{type(found).__name__}**")
         st.text(str(found))
         match found:
+            case NameInvalid() | VolumeNotFound() if cache.volume_names():
+                st.caption("Choose a volume in the line above.")
             case VolumeNotFound():
                 st.caption("The demo volumes take less than a minute:")
                 st.code(DEMO, language="bash")
