@@ -21,7 +21,7 @@ from typing import cast
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion.digest import LEFT_BEHIND, files_below
-from mitoem.ingestion.npz import ZIP
+from mitoem.ingestion.npz import ENCRYPTED, ZIP
 from mitoem.ingestion.source import HEAD, Content, Source, Wanted
 
 MOST_DEFLATE = 1100
@@ -33,7 +33,7 @@ SPARE = 1 << 20
 MOST_FILES = 1 << 17
 """Files looked at in one folder or zip; MitoEM's have 1000."""
 
-FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError)
+FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError)
 """What reading a member can raise: damage, a codec that is not there, the disk."""
 
 Open = Callable[[str], AbstractContextManager[BufferedIOBase]]
@@ -151,7 +151,7 @@ def _checked(member: zipfile.ZipInfo, content: Content) -> Member:
         raise SourceUnreadable(f"{where}: expected a name inside the zip, found one that leaves it")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise SourceUnreadable(f"{where}: expected a file in the zip, found a link")
-    if member.flag_bits & 1:
+    if member.flag_bits & ENCRYPTED:
         raise SourceUnsupported(f"{where}: expected an open zip, found an encrypted one")
     if member.compress_type == zipfile.ZIP_DEFLATED:
         most = (member.compress_size + 64) * MOST_DEFLATE

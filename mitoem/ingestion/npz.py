@@ -18,6 +18,11 @@ from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+
+ENCRYPTED = 1
+"""The flag of a zip member that needs a password. Source: APPNOTE.TXT, 4.4.4."""
+
 LABELS = "labels"
 """The key of the labels in an archive that holds an image too."""
 
@@ -30,15 +35,19 @@ def recognise(content: Content) -> bool:
         return False
     try:
         with content.open() as file, zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
+            members = archive.infolist()
     except zipfile.BadZipFile:
         return False
-    return bool(names) and all(name.endswith(".npy") for name in names)
+    plain = (one.filename.endswith(".npy") and not one.flag_bits & ENCRYPTED for one in members)
+    return bool(members) and all(plain)
 
 
 def read(content: Content, wanted: Wanted) -> Source:
     """The array under the key, else for labels ``labels``, else the first with three axes."""
-    name = None if content.head.startswith(NPY) else _member(content, wanted)
+    try:
+        name = None if content.head.startswith(NPY) else _member(content, wanted)
+    except _FAULTS as error:
+        raise SourceUnreadable(f"{content.where}: {error}") from error
 
     @contextmanager
     def stream() -> Iterator[BufferedIOBase]:
@@ -52,7 +61,7 @@ def read(content: Content, wanted: Wanted) -> Source:
     try:
         with stream() as file:
             shape, fortran, dtype, offset = _npy_header(file, content.where)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _FAULTS as error:
         raise SourceUnreadable(f"{content.where}: {error}") from error
     if len(shape) != 3 or fortran:
         order = "Fortran" if fortran else "C"
@@ -73,7 +82,7 @@ def read(content: Content, wanted: Wanted) -> Source:
                     start=start,
                     where=content.where,
                 )
-        except (zipfile.BadZipFile, zlib.error) as error:
+        except _FAULTS as error:
             raise SourceUnreadable(f"{content.where}: {error}") from error
 
     label = "NumPy array" if name is None else f"NumPy archive, key {name.removesuffix('.npy')!r}"
