@@ -36,7 +36,7 @@ VOXEL = (30.0, 8.0, 8.0)
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return make("h", shape=(16, 192, 192), seed=902)
+    return make("h", shape=(16, 192, 192), seed=903)
 
 
 @pytest.fixture(scope="module")
@@ -222,11 +222,14 @@ def test_thresholds_outside_their_range_are_refused(bad: dict[str, float]) -> No
 
 
 def test_a_phantom_gets_a_sane_prediction(phantom: Phantom) -> None:
-    """Half the foreground agreement of a good model: below it, model or pipeline is broken."""
+    """The bundled model reaches 0.69 to 0.97 on eight such crops, 0.95 on this one.
+
+    Below 0.7 the normalisation, the grid or the network is broken, not the luck.
+    """
     found = predict(phantom.image, voxel_size=VOXEL)
     truth, body = phantom.labels > 0, found.labels > 0
     assert found.labels.shape == phantom.image.shape
-    assert (truth & body).sum() / (truth | body).sum() > 0.4
+    assert (truth & body).sum() / (truth | body).sum() > 0.7
 
 
 def test_the_same_image_gives_the_same_answer(phantom: Phantom) -> None:
