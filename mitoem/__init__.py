@@ -5,22 +5,26 @@
 []
 """
 
-from mitoem.front import (
-    add_labels,
-    csv,
-    evaluate,
-    figure,
-    ingest,
-    measure,
-    mesh,
-    open_volume,
-    predict,
-    stored_table,
-    table,
-    volumes,
-)
+from typing import TYPE_CHECKING, Any
+
 from mitoem.geometry import Box
 from mitoem.version import VERSION
+
+if TYPE_CHECKING:
+    from mitoem.front import (
+        add_labels,
+        csv,
+        evaluate,
+        figure,
+        ingest,
+        measure,
+        mesh,
+        open_volume,
+        predict,
+        stored_table,
+        table,
+        volumes,
+    )
 
 __version__ = VERSION
 
@@ -40,3 +44,12 @@ __all__ = [
     "table",
     "volumes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the front door when it is first used: a worker that predicts needs no tables."""
+    if name in __all__:
+        from mitoem import front
+
+        return getattr(front, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
