@@ -3,7 +3,7 @@
 from mitoem.front.drawing import figure, snapshot
 from mitoem.front.instances import Download, csv, instance_box, measure, mesh, stored_table, table
 from mitoem.front.scoring import common_coverage, evaluate, predict, read_image, read_labels
-from mitoem.front.volumes import add_labels, ingest, open_volume, volumes
+from mitoem.front.shelves import add_labels, ingest, open_volume, volumes
 
 __all__ = [
     "Download",

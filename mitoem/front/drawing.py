@@ -8,7 +8,7 @@ import numpy as np
 
 from mitoem import render
 from mitoem import view as views
-from mitoem.front.volumes import Data, resolved
+from mitoem.front.shelves import Data, resolved
 from mitoem.geometry import Box
 from mitoem.version import VERSION
 from mitoem.volume import Volume

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mitoem import catalog, filters, meshes, morphometry, tables
 from mitoem.errors import FilterInvalid, InstanceNotFound, TableMissing
-from mitoem.front.volumes import Cancelled, Data, Progress, resolved
+from mitoem.front.shelves import Cancelled, Data, Progress, resolved
 from mitoem.geometry import Box
 from mitoem.version import versions
 from mitoem.volume import Volume, coarse
@@ -98,9 +98,8 @@ def table(
 
 
 def stored_table(volume: Volume, labels: str = "truth", *, data: Data = None) -> pd.DataFrame:
-    """The table as it lies on disk; raises TableMissing when the labels need measuring."""
-    version = volume.info.label_set(labels).version
-    return tables.read(catalog.from_environment(data).tables(volume), labels, version=version)
+    """The table as it is stored; raises TableMissing when the labels need measuring."""
+    return catalog.from_environment(data).table(volume, labels)
 
 
 def csv(

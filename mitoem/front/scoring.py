@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mitoem import manifest
 from mitoem.errors import LabelsInvalid
-from mitoem.front.volumes import Cancelled, Data, Progress, open_volume, resolved
+from mitoem.front.shelves import Cancelled, Data, Progress, open_volume, resolved
 from mitoem.geometry import Box
 from mitoem.ingestion import recognise
 from mitoem.ingestion.parts import checked
