@@ -2,7 +2,8 @@
 
 A root is a directory or a URL; ``MITOEM_DATA`` names one or several (separated by ``:``, by ``;``
 on Windows). The first is writable and takes the tables, runs and caches of read-only ones. A
-remote root lists its volumes in ``index.json``.
+remote root lists its volumes in ``index.json``, which every change of a local root writes anew.
+A root that cannot be read hides no volume of the others: ``faults`` says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,23 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitoem.errors import VolumeInvalid, VolumeNotFound
+import pandas as pd
+from filelock import FileLock
+
+from mitoem import tables
+from mitoem.errors import MitoEMError, StoreUnreachable, TableMissing, VolumeInvalid, VolumeNotFound
 from mitoem.manifest import FILE, check_name
-from mitoem.volume import Volume, open_at, path_of, read_bytes, to_url
+from mitoem.stores import read_held
+from mitoem.volume import Volume, open_at, path_of, to_url
 
 DEFAULT_ROOT = "data"
+
+INDEX = "index.json"
+"""In a root: ``{"volumes": [name, …]}``, for those who read it from afar."""
 
 _ROOT = re.compile(r"\w+://[^/:]*(?::\d+)?[^:]*|[^:]+" if os.pathsep == ":" else r"[^;]+")
 """One root of a list: a URL, with its port if it has one, or a path."""
@@ -38,24 +48,61 @@ class Catalog:
         return path
 
     def names(self) -> list[str]:
-        """Names of the complete volumes in all roots, sorted; the first root wins a tie."""
-        return sorted({name for root in self.roots for name in _names(root)})
+        """Names of the complete volumes in all roots that can be read, sorted."""
+        return sorted({name for names, _ in map(_listed, self.roots) for name in names})
+
+    def faults(self) -> list[MitoEMError]:
+        """One error for each root whose volumes cannot be listed."""
+        return [fault for _, fault in map(_listed, self.roots) if fault is not None]
 
     def open(self, name: str) -> Volume:
-        """The volume of that name; raises NameInvalid, or VolumeNotFound listing what exists."""
+        """The volume of that name, of the first root that has it.
+
+        Raises NameInvalid, VolumeNotFound, which lists what exists, and StoreUnreachable when the
+        name is in no root that answers and another does not answer.
+        """
         check_name(name)
+        silent: StoreUnreachable | None = None
         for root in self.roots:
-            if _has(root, name):
+            try:
                 return open_at(f"{root}{name}/")
+            except VolumeNotFound:
+                continue
+            except StoreUnreachable as error:
+                silent = silent or error
+        if silent is not None:
+            raise silent
         known = ", ".join(self.names()) or "none"
         raise VolumeNotFound(f"no volume {name!r} in the data roots; there are: {known}")
 
     def tables(self, volume: Volume) -> Path:
-        """Directory of the volume's instance tables: beside it, or in the first root."""
+        """Directory that takes the volume's instance tables: beside it, or in the first root."""
         path = volume.path
         if path is not None and os.access(path, os.W_OK):
             return path / "tables"
         return self.writable / ".derived" / volume.name / "tables"
+
+    def table(self, volume: Volume, labels: str) -> pd.DataFrame:
+        """The instance table of a label set: the one measured here, or the one beside the volume.
+
+        Raises LabelsNotFound, TableMissing when none is of this version, VolumeInvalid for a
+        damaged one, StoreUnreachable.
+        """
+        version = volume.info.label_set(labels).version
+        missing: TableMissing | None = None
+        for place in self._places(volume):
+            try:
+                return tables.read(place, labels, version=version)
+            except TableMissing as error:
+                missing = missing or error
+        raise missing or TableMissing(f"labels {labels!r} are not measured yet")
+
+    def _places(self, volume: Volume) -> Iterator[Path | str]:
+        """Where a table of the volume may lie."""
+        beside = f"{volume.url}tables/" if volume.path is None else volume.path / "tables"
+        if path_of(self.roots[0]) is not None and self.tables(volume) != beside:
+            yield self.tables(volume)
+        yield beside
 
 
 def from_environment(data: str | Path | None = None) -> Catalog:
@@ -70,32 +117,50 @@ def may_see(volume: str, user: str | None) -> bool:
     return True
 
 
-def _names(root: str) -> list[str]:
+def write_index(root: Path) -> list[str]:
+    """List the volumes of a directory in its ``index.json``; returns their names.
+
+    Ingest, ``remove`` and ``demo`` call it; a person does after moving volumes by hand.
+    """
+    # One at a time: who writes last has then listed last.
+    (root / ".locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(root / ".locks" / ".index.lock"):
+        names = sorted(_names(root))
+        partial = root / f".{INDEX}.partial"
+        partial.write_text(json.dumps({"volumes": names}) + "\n", encoding="utf-8")
+        partial.replace(root / INDEX)
+    return names
+
+
+def _listed(root: str) -> tuple[list[str], MitoEMError | None]:
+    """Names of the volumes in a root, or the error that keeps them from being listed."""
     path = path_of(root)
-    if path is None:
-        return _listed(root, read_bytes(root + "index.json"))
+    try:
+        return (_indexed(root) if path is None else _names(path)), None
+    except MitoEMError as error:
+        return [], error
+    except OSError as error:
+        return [], VolumeInvalid(f"{path}: {error.strerror or error}")
+
+
+def _names(path: Path) -> list[str]:
+    """Names of the complete volumes in a directory."""
     if not path.is_dir():
         return []
     return [
-        child.name for child in path.iterdir() if _is_name(child.name) and _has(root, child.name)
+        child.name for child in path.iterdir() if _is_name(child.name) and (child / FILE).is_file()
     ]
 
 
-def _listed(root: str, data: bytes | None) -> list[str]:
-    """Names in a remote root's ``index.json``: ``{"volumes": [name, …]}``."""
+def _indexed(root: str) -> list[str]:
+    """Names in a remote root's ``index.json``; raises StoreUnreachable, VolumeInvalid."""
+    data = read_held(root + INDEX)
     if data is None:
-        return []
+        raise VolumeInvalid(f"{root}: no {INDEX} there, which `python -m mitoem index` writes")
     try:
         return [check_name(str(name)) for name in json.loads(data)["volumes"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise VolumeInvalid(f"{root}index.json: {type(error).__name__} {error}") from error
-
-
-def _has(root: str, name: str) -> bool:
-    path = path_of(root)
-    if path is None:
-        return read_bytes(f"{root}{name}/{FILE}") is not None
-    return (path / name / FILE).is_file()
+        raise VolumeInvalid(f"{root}{INDEX}: {type(error).__name__} {error}") from error
 
 
 def _is_name(name: str) -> bool:

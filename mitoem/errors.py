@@ -12,6 +12,7 @@ MitoEMError
 ├── BoxOutside             (IndexError)         box or index outside the volume
 ├── LevelInvalid           (IndexError)         pyramid level that the volume lacks
 ├── ChunkCorrupt           (OSError)            a chunk missing, or failing its checksum
+├── StoreUnreachable       (ConnectionError)    a remote data root that does not answer, or refuses
 ├── SourceNotFound         (FileNotFoundError)  input path that does not exist
 ├── SourceUnreadable       (OSError)            truncated, empty, or not the format it claims
 ├── SourceUnsupported      (ValueError)         a format, dtype or axis order that is not read
@@ -85,6 +86,10 @@ class LevelInvalid(MitoEMError, IndexError):
 
 class ChunkCorrupt(MitoEMError, OSError):
     """A chunk missing where one must be, or failing its checksum."""
+
+
+class StoreUnreachable(MitoEMError, ConnectionError):
+    """A remote data root that does not answer in time, or refuses."""
 
 
 class SourceNotFound(MitoEMError, FileNotFoundError):

@@ -1,7 +1,7 @@
 """Instance tables beside a volume: Parquet with its provenance, and CSV for people.
 
 A table remembers the version of the labels and of the code that made it, and is never served
-when either changed.
+when either changed. Tables beside a remote volume are read, never written.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mitoem import stores
 from mitoem.errors import TableMissing, VolumeInvalid
 
 TABLE_VERSION = 1
@@ -38,15 +40,14 @@ def write(
     return path
 
 
-def read(directory: Path, labels: str, *, version: str) -> pd.DataFrame:
-    """The table of a label set of that version.
+def read(directory: Path | str, labels: str, *, version: str) -> pd.DataFrame:
+    """The table of a label set of that version, from a directory or the URL of one.
 
     Raises TableMissing when the labels were never measured, or changed since, VolumeInvalid for
-    a damaged file.
+    a damaged file, StoreUnreachable.
     """
-    path = directory / f"{labels}.parquet"
     note = provenance(directory, labels)
-    if note is None or not path.is_file():
+    if note is None:
         raise TableMissing(f"labels {labels!r} are not measured yet")
     found = (note.get("labels_version"), note.get("table_version"))
     if found != (version, TABLE_VERSION):
@@ -54,23 +55,54 @@ def read(directory: Path, labels: str, *, version: str) -> pd.DataFrame:
             f"labels {labels!r} changed since they were measured: expected labels version "
             f"{version} and table version {TABLE_VERSION}, found {found[0]} and {found[1]}"
         )
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != note.get("sha256"):
-        raise VolumeInvalid(f"{path.name}: expected SHA-256 {note.get('sha256')}, found {digest}")
-    return pd.read_parquet(io.BytesIO(content))
+    sha256 = str(note.get("sha256"))
+    if isinstance(directory, str):
+        content = _remote(f"{directory}{labels}.parquet", sha256)
+    else:
+        content = _sound(_local(directory / f"{labels}.parquet"), f"{labels}.parquet", sha256)
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise VolumeInvalid(f"{labels}.parquet does not read: {reason}") from error
 
 
-def provenance(directory: Path, labels: str) -> dict[str, Any] | None:
+def provenance(directory: Path | str, labels: str) -> dict[str, Any] | None:
     """What is written beside a table, or None where there is none."""
-    path = directory / f"{labels}.json"
-    if not path.is_file():
+    name = f"{labels}.json"
+    if isinstance(directory, str):
+        content = stores.read_held(directory + name)
+    else:
+        content = _local(directory / name)
+    if content is None:
         return None
     try:
-        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        note = json.loads(content)
     except ValueError as error:
-        raise VolumeInvalid(f"{path.name}: {error}") from error
+        raise VolumeInvalid(f"{name}: {error}") from error
+    if not isinstance(note, dict):
+        raise VolumeInvalid(f"{name}: expected an object, found {type(note).__name__}")
     return note
+
+
+def _local(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+@lru_cache(maxsize=4)
+def _remote(url: str, sha256: str) -> bytes:
+    """A table from afar, kept as long as the note beside it names the same bytes."""
+    return _sound(stores.read_bytes(url), url, sha256)
+
+
+def _sound(content: bytes | None, where: str, sha256: str) -> bytes:
+    """The content that its note promises; raises TableMissing, VolumeInvalid."""
+    if content is None:
+        raise TableMissing(f"{where} is not there: measure the labels again")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise VolumeInvalid(f"{where}: expected SHA-256 {sha256}, found {digest}")
+    return content
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:

@@ -1,15 +1,14 @@
 """Open a volume by its address and read boxes of voxels from any level.
 
-Addresses are URLs (``file://``, ``http(s)://``, ``s3://``), read through TensorStore's key-value
-stores; a plain path is a file URL. Decoded chunks share one cache, bounded in bytes by
-``MITOEM_CACHE_BYTES`` (256 MB).
+Addresses are URLs (``file://``, ``http(s)://``, ``s3://``); a plain path is a file URL. Decoded
+chunks share one cache, bounded in bytes by ``MITOEM_CACHE_BYTES`` (256 MB).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
-from mitoem import manifest
-from mitoem.errors import ChunkCorrupt, LevelInvalid, VolumeInvalid, VolumeNotFound
+from mitoem import manifest, stores
+from mitoem.errors import ChunkCorrupt, LevelInvalid, MitoEMError, VolumeInvalid, VolumeNotFound
 from mitoem.geometry import Box, Index
 from mitoem.manifest import VolumeInfo
 
-CACHE_BYTES = 256_000_000
-
 IMAGE = "image"
 """The layer that holds the electron micrograph; every other layer is a labels name."""
-
-
-@cache
-def context() -> ts.Context:
-    """The shared TensorStore context with its byte-bounded cache of decoded chunks."""
-    limit = int(os.environ.get("MITOEM_CACHE_BYTES", CACHE_BYTES))
-    return ts.Context({"cache_pool": {"total_bytes_limit": limit}})
 
 
 def to_url(path_or_url: str | Path) -> str:
@@ -99,7 +89,8 @@ class Volume:
         """Voxels of a box (z, y, x) in indices of that level; the whole level without a box.
 
         The image comes back as uint8, labels as uint32 with 0 where nobody labelled. Raises
-        LevelInvalid, LabelsNotFound, BoxOutside, and ChunkCorrupt for a damaged or missing chunk.
+        LevelInvalid, LabelsNotFound, BoxOutside, ChunkCorrupt for a damaged or missing chunk, and
+        StoreUnreachable.
         """
         out, parts = self._parts(box, level, layer)
         reads = [(where, part.read()) for where, part in parts]
@@ -107,18 +98,25 @@ class Volume:
             try:
                 out[where] = future.result()
             except (ValueError, OSError) as error:
-                raise self._corrupt(layer, level, error) from error
+                raise self._fault(layer, level, error) from error
+        if reads:
+            stores.answered(self.url)
         return out
 
     async def aread(self, box: Box, *, level: int = 0, layer: str = IMAGE) -> npt.NDArray[Any]:
         """``read``, for use in an event loop: waits for TensorStore without holding a thread."""
+        if self.path is None and (layer, level) not in self._stores:
+            # Opening an array asks the remote store; the loop must not wait for that.
+            await asyncio.to_thread(self.store, layer, level)
         out, parts = self._parts(box, level, layer)
         reads = [(where, part.read()) for where, part in parts]
         for where, future in reads:
             try:
                 out[where] = await future
             except (ValueError, OSError) as error:
-                raise self._corrupt(layer, level, error) from error
+                raise self._fault(layer, level, error) from error
+        if reads:
+            stores.answered(self.url)
         return out
 
     def coverage(self, layer: str, level: int) -> tuple[Box, ...]:
@@ -136,6 +134,7 @@ class Volume:
         shape = self.level_shape(level)
         box = Box.whole(shape) if box is None else box.inside(shape)
         store = self.store(layer, level)
+        stores.admit(self.url)
         out = np.zeros(box.shape, np.uint8 if layer == IMAGE else np.uint32)
         back = (-box.start[0], -box.start[1], -box.start[2])
         parts = []
@@ -147,9 +146,10 @@ class Volume:
                 parts.append((where, store[common.slices]))
         return out, parts
 
-    def _corrupt(self, layer: str, level: int, error: Exception) -> ChunkCorrupt:
-        reason = str(error).splitlines()[0].replace(self.url.removeprefix("file://"), "")
-        return ChunkCorrupt(f"{self.name!r} {layer} level {level}: {reason[:300]}")
+    def _fault(self, layer: str, level: int, error: Exception) -> MitoEMError:
+        reason = stores.first_line(error).replace(self.url.removeprefix("file://"), "")
+        corrupt = ChunkCorrupt(f"{self.name!r} {layer} level {level}: {reason}")
+        return stores.unreachable(self.url, error) or corrupt
 
 
 def coarse(box: Box, factors: Index) -> Box:
@@ -163,33 +163,28 @@ def open_array(url: str, *, overrides: dict[str, Any] | None = None) -> ts.Tenso
     """Open an existing Zarr v3 array for reading; a missing chunk is an error, not zeros."""
     spec: dict[str, Any] = {
         "driver": "zarr3",
-        "kvstore": url,
+        "kvstore": stores.spec(url),
         "fill_missing_data_reads": False,
         "recheck_cached_data": "open",
     }
+    stores.admit(url)
     try:
-        return ts.open(spec | (overrides or {}), context=context()).result()
+        opened = ts.open(spec | (overrides or {}), context=stores.context()).result()
     except (ValueError, OSError) as error:
-        raise ChunkCorrupt(f"{url}: {str(error).splitlines()[0][:300]}") from error
-
-
-def read_bytes(url: str) -> bytes | None:
-    """The content of a file at a URL, or None where there is none."""
-    base, _, name = url.rpartition("/")
-    try:
-        result = ts.KvStore.open(base + "/", context=context()).result().read(name).result()
-    except (ValueError, OSError) as error:
-        raise VolumeInvalid(f"{url}: {str(error).splitlines()[0][:300]}") from error
-    return bytes(result.value) if result.state == "value" else None
+        fault = ChunkCorrupt(f"{url}: {stores.first_line(error)}")
+        raise stores.unreachable(url, error) or fault from error
+    stores.answered(url)
+    return opened
 
 
 def open_at(path_or_url: str | Path) -> Volume:
     """Open the volume in a directory, by path or URL.
 
-    Raises VolumeNotFound where there is no ``volume.json``, VolumeInvalid where it does not parse.
+    Raises VolumeNotFound where there is no ``volume.json``, VolumeInvalid where it does not parse,
+    StoreUnreachable for a remote store that does not answer.
     """
     url = to_url(path_or_url)
-    data = read_bytes(url + manifest.FILE)
+    data = stores.read_held(url + manifest.FILE)
     if data is None:
         raise VolumeNotFound(f"no complete volume at {path_or_url} (no {manifest.FILE})")
     digest = hashlib.sha256(data).hexdigest()

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "mitoem"
 LINES = (
     ("errors", "geometry", "manifest", "ome", "filters", "version"),
     ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "effects", "phantom"),
-    ("catalog", "tables", "volume", "blocks", "ingestion", "inference", "view"),
+    ("catalog", "tables", "stores", "volume", "blocks", "ingestion", "inference", "view"),
     ("front", "figures", "export", "checking"),
     ("jobs", "demo"),
     ("server", "cli", "__main__"),

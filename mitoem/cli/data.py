@@ -9,6 +9,7 @@ import numpy as np
 
 from mitoem import catalog, checking, demo, front, manifest
 from mitoem.cli.console import Console, box, index, voxel_size
+from mitoem.errors import MitoEMError
 from mitoem.ingestion import shelf
 from mitoem.volume import Volume
 
@@ -16,7 +17,7 @@ Answer = dict[str, Any]
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Add demo, ingest, labels, remove, list, info and check."""
+    """Add demo, ingest, labels, remove, list, index, info and check."""
     one = commands.add_parser("demo", parents=[shared], help="build the phantom volumes if absent")
     one.set_defaults(run=_demo)
     _add_ingest(commands, shared)
@@ -26,6 +27,10 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.set_defaults(run=_remove)
     one = commands.add_parser("list", parents=[shared], help="list the complete volumes")
     one.set_defaults(run=_list)
+    one = commands.add_parser(
+        "index", parents=[shared], help="list moved volumes for those who read the root by URL"
+    )
+    one.set_defaults(run=_index)
     one = commands.add_parser("info", parents=[shared], help="show what is known of a volume")
     one.add_argument("name", metavar="NAME")
     one.set_defaults(run=_info)
@@ -135,11 +140,25 @@ def _remove(arguments: argparse.Namespace, _console: Console) -> Answer:
     return {"removed": arguments.name, "text": [f"removed {arguments.name}"]}
 
 
-def _list(arguments: argparse.Namespace, _console: Console) -> Answer:
+def _list(arguments: argparse.Namespace, console: Console) -> Answer:
     known = catalog.from_environment(arguments.data)
-    volumes = [_described(known.open(name)) for name in known.names()]
+    volumes, faults = [], [str(fault) for fault in known.faults()]
+    for name in known.names():
+        try:
+            volumes.append(_described(known.open(name)))
+        except MitoEMError as error:
+            faults.append(f"{name}: {error}")
     text = [line for one in volumes for line in one.pop("text")[:1]] or ["no volumes"]
-    return {"volumes": volumes, "text": text}
+    for fault in faults:
+        console.say(fault)
+    return {"volumes": volumes, "faults": faults, "text": text}
+
+
+def _index(arguments: argparse.Namespace, _console: Console) -> Answer:
+    root = catalog.from_environment(arguments.data).writable
+    names = catalog.write_index(root)
+    text = [f"{catalog.INDEX} of {root} lists {', '.join(names) or 'no volumes'}"]
+    return {"volumes": names, "text": text}
 
 
 def _info(arguments: argparse.Namespace, _console: Console) -> Answer:

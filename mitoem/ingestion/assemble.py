@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mitoem import manifest, ome, pyramid
+from mitoem import catalog, manifest, ome, pyramid
 from mitoem.errors import DiskFull, LabelsInvalid, MitoEMError, RunCancelled, VolumeExists
 from mitoem.geometry import Box, VoxelSize
 from mitoem.ingestion.layer import Layer, write_layer
@@ -85,6 +85,7 @@ def create_volume(
         with _making(partial, plan):
             _write_volume(partial, name, image=image, labels=labels, facts=facts, watch=watch)
         swap(partial, target)
+        catalog.write_index(root)
     return open_at(target)
 
 

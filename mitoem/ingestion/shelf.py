@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mitoem import manifest, ome
+from mitoem import catalog, manifest, ome
 from mitoem.errors import VolumeExists, VolumeInvalid
 from mitoem.ingestion.writer import shards, write_json
 from mitoem.manifest import VolumeInfo
@@ -53,6 +53,7 @@ def remove_volume(volume: Volume) -> None:
         hidden = path.with_name(f"{PARTIAL}{path.name}.old")
         shutil.rmtree(hidden, ignore_errors=True)
         path.rename(hidden)
+        catalog.write_index(path.parent)
         shutil.rmtree(hidden)
 
 

@@ -63,6 +63,11 @@ class Site:
         names = await asyncio.to_thread(self.catalog.names)
         return [name for name in names if catalog.may_see(name, user)]
 
+    async def faults(self) -> list[str]:
+        """What keeps data roots from being listed, a line each."""
+        found = await asyncio.to_thread(self.catalog.faults)
+        return [self.public(str(error)) for error in found]
+
     async def mesh(self, work: Callable[[], bytes]) -> bytes:
         """Do the work of a mesh in a thread of few, whatever else waits for threads."""
         return await asyncio.get_running_loop().run_in_executor(self._mesher, work)

@@ -35,6 +35,7 @@ _STATUS: dict[type[errors.MitoEMError], int] = {
     errors.LevelInvalid: 404,
     errors.TableMissing: 409,
     errors.ServerBusy: 503,
+    errors.StoreUnreachable: 503,
     errors.DiskFull: 503,
 }
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mitoem.errors import MitoEMError
 from mitoem.server import access, answers
 from mitoem.version import VERSION
 
 
 async def health(request: Request) -> Response:
-    """Status, version of the program, and the volumes that the asker may see.
+    """Status, version of the program, the volumes that the asker may see, and unread data roots.
 
-    503 where the data roots cannot be read: the pages answer, and have nothing to show.
+    503 where no data root can be read: the pages answer, and have nothing to show.
     """
     site = access.site(request)
-    try:
-        names = await site.names(access.user(request))
-    except (MitoEMError, OSError) as error:
-        told = {"status": "failing", "version": VERSION, "error": site.public(str(error))}
-        return answers.json(told, status=503, headers=answers.RETRY_AFTER)
-    return answers.json({"status": "ok", "version": VERSION, "volumes": names})
+    names, faults = await site.names(access.user(request)), await site.faults()
+    told = {"status": "ok", "version": VERSION, "volumes": names, "faults": faults}
+    if len(faults) < len(site.catalog.roots):
+        return answers.json(told)
+    return answers.json(told | {"status": "failing"}, status=503, headers=answers.RETRY_AFTER)

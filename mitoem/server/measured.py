@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mitoem import tables
 from mitoem.catalog import Catalog
 from mitoem.errors import InstanceNotFound, MitoEMError, VolumeInvalid
 from mitoem.geometry import Box
@@ -56,9 +55,8 @@ def stored(roots: Catalog, volume: Volume, labels: str) -> pd.DataFrame:
 
     Raises LabelsNotFound, TableMissing, and VolumeInvalid for files that are there and do not read.
     """
-    version = volume.info.label_set(labels).version
     try:
-        return tables.read(roots.tables(volume), labels, version=version)
+        return roots.table(volume, labels)
     except MitoEMError:
         raise
     except (ValueError, OSError, AttributeError) as error:

@@ -119,9 +119,6 @@ def tile_box(shape: Index, address: Address) -> Box:
 
 async def encoded(volume: Volume, address: Address, box: Box) -> bytes:
     """Read and encode a tile: the event loop waits for the one and a thread does the other."""
-    if volume.path is None:
-        # Opening an array asks the remote store; the loop must not wait for that.
-        await asyncio.to_thread(volume.store, address.layer, address.level)
     voxels = await volume.aread(box, level=address.level, layer=address.layer)
     plane: npt.NDArray[Any] = voxels.squeeze(AXES[address.axis][0])
     return await asyncio.to_thread(ENCODINGS[address.format].encode, plane)

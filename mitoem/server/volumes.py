@@ -13,7 +13,7 @@ from mitoem.server import access, answers
 
 
 async def volumes(request: Request) -> Response:
-    """The volumes that the asker may see, a line each; those that do not open, with the reason."""
+    """The volumes that the asker may see; those that do not open, and unread roots, with why."""
     site, user = access.site(request), access.user(request)
     usable, damaged = [], []
     for name in await site.names(user):
@@ -21,7 +21,8 @@ async def volumes(request: Request) -> Response:
             usable.append(summary((await site.open(name, user)).info))
         except MitoEMError as error:
             damaged.append({"name": name, "error": site.public(str(error))})
-    return answers.json({"volumes": usable, "damaged": damaged})
+    faults = await site.faults()
+    return answers.json({"volumes": usable, "damaged": damaged, "faults": faults})
 
 
 async def volume(request: Request) -> Response:

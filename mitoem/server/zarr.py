@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mitoem import stores
 from mitoem.errors import ChunkCorrupt
 from mitoem.server import access, answers, ranges
 from mitoem.server.answers import Freshness
-from mitoem.volume import IMAGE, Volume, context
+from mitoem.volume import IMAGE, Volume
 
 PIECE = 4 << 20
 """Most bytes of a file that are held at once while it is sent."""
@@ -36,16 +37,15 @@ async def file(request: Request) -> Response:
         return Response(status_code=204, headers={"Allow": "GET, HEAD, OPTIONS"})
     volume = await access.volume(request)
     path: str = request.path_params["path"]
-    store = await ts.KvStore.open(f"{volume.url}image.zarr/", context=context())
     size = shard_size(volume, path)
     if size is not None:
         fresh = answers.freshness(request, volume.digest, path)
-        return await _send(request, store, path, size, fresh)
+        return await _send(request, volume, path, size, fresh)
     if not _is_metadata(volume, path):
         raise HTTPException(404)
-    found = await _read(store, path, None)
+    found = await _read(volume, path, None)
     version = hashlib.sha256(found).hexdigest()
-    return await _send(request, store, path, len(found), answers.freshness(request, version))
+    return await _send(request, volume, path, len(found), answers.freshness(request, version))
 
 
 def shard_size(volume: Volume, path: str) -> int | None:
@@ -69,7 +69,7 @@ def _is_metadata(volume: Volume, path: str) -> bool:
 
 
 async def _send(
-    request: Request, store: ts.KvStore, path: str, size: int, fresh: Freshness
+    request: Request, volume: Volume, path: str, size: int, fresh: Freshness
 ) -> Response:
     same = answers.not_modified(request, fresh)
     if same is not None:
@@ -93,26 +93,31 @@ async def _send(
     media = "application/json" if path.endswith(".json") else "application/octet-stream"
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media)
-    first = await _read(store, path, slice(start, min(stop, start + PIECE)))
+    first = await _read(volume, path, slice(start, min(stop, start + PIECE)))
     if len(first) == stop - start:
         return Response(first, status, headers, media)
-    return StreamingResponse(_pieces(store, path, first, start, stop), status, headers, media)
+    return StreamingResponse(_pieces(volume, path, first, start, stop), status, headers, media)
 
 
 async def _pieces(
-    store: ts.KvStore, path: str, first: bytes, start: int, stop: int
+    volume: Volume, path: str, first: bytes, start: int, stop: int
 ) -> AsyncIterator[bytes]:
     yield first
     for at in range(start + len(first), stop, PIECE):
-        yield await _read(store, path, slice(at, min(stop, at + PIECE)))
+        yield await _read(volume, path, slice(at, min(stop, at + PIECE)))
 
 
-async def _read(store: ts.KvStore, path: str, part: slice | None) -> bytes:
+async def _read(volume: Volume, path: str, part: slice | None) -> bytes:
     """Bytes of a file that must be there; raises ChunkCorrupt where it is not, or is shorter."""
+    stores.admit(volume.url)
     try:
+        where = stores.spec(f"{volume.url}image.zarr/")
+        store = await ts.KvStore.open(where, context=stores.context())
         result = await store.read(path, byte_range=part)
     except (ValueError, OSError) as error:
-        raise ChunkCorrupt(f"{path}: {str(error).splitlines()[0][:300]}") from error
+        corrupt = ChunkCorrupt(f"{path}: {stores.first_line(error)}")
+        raise stores.unreachable(volume.url, error) or corrupt from error
+    stores.answered(volume.url)
     if result.state != "value":
         raise ChunkCorrupt(f"{path}: the volume should hold this file and it is missing")
     return bytes(result.value)

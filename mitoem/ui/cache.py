@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mitoem import catalog, tables
+from mitoem import catalog
 from mitoem.catalog import Catalog
 from mitoem.inference.model import BUNDLED
 from mitoem.volume import Volume
@@ -46,12 +45,13 @@ def volume(name: str) -> Volume:
 
 def table(of: Volume, labels: str) -> pd.DataFrame:
     """The instance table of a label set; raises TableMissing. The frame is the caller's own."""
-    return _table(str(roots().tables(of)), labels, of.info.label_set(labels).version)
+    return _table(of.name, of.url, labels, of.info.label_set(labels).version)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _table(directory: str, labels: str, version: str) -> pd.DataFrame:
-    return tables.read(Path(directory), labels, version=version)
+def _table(name: str, url: str, labels: str, version: str) -> pd.DataFrame:
+    del url, version
+    return roots().table(volume(name), labels)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
