@@ -1,5 +1,7 @@
 """Shrinking: shapes, unbiased means, ids that exist, and one anatomy on every level."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ factors = st.tuples(st.sampled_from([1, 2]), st.sampled_from([1, 2]), st.sampled
 
 def test_mitoem_gets_the_levels_of_the_design() -> None:
     found = level_factors((1000, 4096, 4096), (30, 8, 8))
-    assert [step(a, b) for a, b in zip(found, found[1:], strict=False)] == [
+    assert [step(a, b) for a, b in pairwise(found)] == [
         (1, 2, 2),
         (1, 2, 2),
         (2, 2, 2),
@@ -33,7 +35,7 @@ def test_every_pyramid_ends_and_each_level_divides_the_next(
     found = level_factors(shape, (z, yx, yx))
     assert found[0] == (1, 1, 1)
     assert max(-(-n // f) for n, f in zip(shape[1:], found[-1][1:], strict=True)) < 512
-    for a, b in zip(found, found[1:], strict=False):
+    for a, b in pairwise(found):
         assert all(f in (1, 2) for f in step(a, b)) and a != b
 
 

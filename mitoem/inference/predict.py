@@ -24,7 +24,7 @@ Cancelled = Callable[[], bool]
 Partial = Callable[[Box, NDArray[np.uint8]], None]
 
 NETWORK_RATE = {"bf16": 3.0e6, "f32": 1.6e6}
-"""Voxels per second and thread of the bundled network: what `bench/inference.py` gives on a quiet AVX-512 core."""
+"""Voxels per second and thread of the bundled network, as ``bench/inference.py`` gives them."""
 
 DECODE_RATE = 15.0e6
 """Voxels per second of everything that runs on the image's grid; measured likewise."""
