@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -87,6 +87,39 @@ def test_signed_ids_below_0_and_floats_are_refused_in_any_format(
     with pytest.raises(errors.LabelsInvalid, match=r"float32|ids from 0"):
         mitoem.ingest("one", image, labels=[labels], voxel_size=SIZE, data=tmp_path / "root")
     assert mitoem.volumes(data=tmp_path / "root") == []
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small image in every format."""
+    root = tmp_path_factory.mktemp("originals")
+    small = files.image((4, 12, 14))
+    places = {name: root / str(n) for n, name in enumerate(files.FORMATS)}
+    for place in places.values():
+        place.mkdir()
+    return {name: write(places[name], "i", small) for name, write in files.FORMATS.items()}
+
+
+@settings(deadline=None, max_examples=250, derandomize=True)
+@given(name=st.sampled_from(sorted(files.FORMATS)), data=st.data())
+def test_damage_anywhere_gives_voxels_or_a_named_error(
+    originals: dict[str, Path], name: str, data: st.DataObject
+) -> None:
+    found = [originals[name], *sorted(originals[name].rglob("*"))]
+    file = data.draw(st.sampled_from([one for one in found if one.is_file()]))
+    whole = file.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    instead = data.draw(st.binary(max_size=4))
+    file.write_bytes(whole[:at] + instead + whole[at + data.draw(st.integers(0, 8)) :])
+    try:
+        source = recognise(originals[name], role=data.draw(st.sampled_from(["image", "labels"])))
+        if np.prod(source.shape) < 1 << 24:
+            for _ in source.slabs(3):
+                pass
+    except errors.MitoEMError as error:
+        assert "\n" not in str(error)
+    finally:
+        file.write_bytes(whole)
 
 
 Members = dict[str, bytes]

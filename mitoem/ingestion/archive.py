@@ -22,7 +22,7 @@ from typing import cast
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion.digest import LEFT_BEHIND, files_below
 from mitoem.ingestion.npz import ENCRYPTED, ZIP
-from mitoem.ingestion.source import HEAD, Content, Source, Wanted
+from mitoem.ingestion.source import HEAD, Content, Source, Wanted, naming
 
 MOST_DEFLATE = 1100
 """No deflate stream grows by more than 1032 times. Source: zlib's technical details."""
@@ -33,7 +33,7 @@ SPARE = 1 << 20
 MOST_FILES = 1 << 17
 """Files looked at in one folder or zip; MitoEM's have 1000."""
 
-FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError)
+FAULTS = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError)
 """What reading a member can raise: damage, a codec that is not there, the disk."""
 
 Open = Callable[[str], AbstractContextManager[BufferedIOBase]]
@@ -78,12 +78,9 @@ def members(content: Content) -> tuple[Member, ...]:
 
 def listed(content: Content) -> list[Member]:
     """All files of a zip, hidden ones too, each found safe; raises as ``members`` does."""
-    try:
-        with content.open() as file, zipfile.ZipFile(file) as archive:
-            found = archive.infolist()
-    except FAULTS as error:
-        raise SourceUnreadable(f"{content.where}: {error}") from error
-    return [_checked(one, content) for one in found if not one.is_dir()]
+    with naming(content.where, FAULTS), content.open() as file, zipfile.ZipFile(file) as archive:
+        found = archive.infolist()
+    return [_checked(one, content) for one in found if not one.filename.endswith("/")]
 
 
 @contextmanager
@@ -123,11 +120,8 @@ def member_content(content: Content, member: Member) -> Content:
         with opened(content) as open_file, open_file(member.name) as stream:
             yield stream
 
-    try:
-        with open_member() as first:
-            head = first.read(HEAD)
-    except FAULTS as error:
-        raise SourceUnreadable(f"{content.where}[{member.name}]: {error}") from error
+    with naming(f"{content.where}[{member.name}]", FAULTS), open_member() as first:
+        head = first.read(HEAD)
     if not head:
         raise SourceUnreadable(f"{content.where}[{member.name}]: found 0 bytes")
     return Content(content.path, member.name, head, open_member, member.size)
@@ -147,7 +141,7 @@ def _checked(member: zipfile.ZipInfo, content: Content) -> Member:
     where = f"{content.where}[{member.filename}]"
     one = Member(member.filename, member.file_size)
     outside = one.path.is_absolute() or ".." in one.path.parts
-    if outside or re.match(r"[A-Za-z]:", member.filename):
+    if outside or not one.path.parts or re.match(r"[A-Za-z]:", member.filename):
         raise SourceUnreadable(f"{where}: expected a name inside the zip, found one that leaves it")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise SourceUnreadable(f"{where}: expected a file in the zip, found a link")

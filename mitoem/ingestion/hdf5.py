@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, Wanted
+from mitoem.ingestion.source import Content, Source, Wanted, naming
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, zlib.error)
+"""What h5py raises for files that are damaged or lie, and a zip around one."""
+
 MAIN = "main"
 """The dataset that MitoEM's tools read and write."""
 
@@ -24,27 +28,20 @@ def recognise(content: Content) -> bool:
 
 def read(content: Content, wanted: Wanted) -> Source:
     """What the dataset says; raises SourceUnreadable or SourceUnsupported, naming the file."""
-    try:
-        with content.open() as raw, h5py.File(raw, "r") as file:
-            name = _choose(file, wanted.key, content)
-            dataset = file[name]
-            shape, dtype = tuple(int(n) for n in dataset.shape), np.dtype(dataset.dtype)
-    except (OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, SourceUnreadable):
-            raise
-        raise SourceUnreadable(f"{content.where}: {error}") from error
+    with naming(content.where, FAULTS), content.open() as raw, h5py.File(raw, "r") as file:
+        name = _choose(file, wanted.key, content)
+        dataset = file[name]
+        shape, dtype = tuple(int(n) for n in dataset.shape), np.dtype(dataset.dtype)
     if len(shape) != 3:
         raise SourceUnsupported(
             f"{content.where}[{name}]: expected 3 axes (z, y, x), found shape {shape}"
         )
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
-        try:
-            with content.open() as raw, h5py.File(raw, "r") as file:
-                for z in range(start, shape[0], depth):
-                    yield file[name][z : z + depth]
-        except (OSError, RuntimeError) as error:
-            raise SourceUnreadable(f"{content.where}[{name}]: {error}") from error
+        where = f"{content.where}[{name}]"
+        with naming(where, FAULTS), content.open() as raw, h5py.File(raw, "r") as file:
+            for z in range(start, shape[0], depth):
+                yield file[name][z : z + depth]
 
     return Source(
         content.path,

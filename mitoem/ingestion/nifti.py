@@ -17,11 +17,14 @@ from nibabel.wrapstruct import WrapStructError
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
-from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, naming, planes_from_stream
 
 GZIP = b"\x1f\x8b"
 _MAGIC = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _UNIT_NM = {"meter": 1e9, "mm": 1e6, "micron": 1e3}
+
+MOST_OFFSET = 1 << 24
+"""Bytes of headers and extensions before the voxels."""
 
 IMPLAUSIBLE_NM = 10_000.0
 """No electron micrograph has a voxel edge above this; such a header holds nanometres."""
@@ -37,17 +40,19 @@ def read(content: Content, wanted: Wanted) -> Source:
     del wanted
     with _stream(content) as stream:
         header = _header(stream, content)
-    try:
+    with naming(content.where, (HeaderDataError, KeyError, ValueError)):
         shape, dtype = _shape(header, content), header.get_data_dtype()
-    except HeaderDataError as error:
-        raise SourceUnreadable(f"{content.where}: {error}") from error
-    slope, inter = header.get_slope_inter()
+        slope, inter = header.get_slope_inter()
+        size, source, notices = _voxel_size(header)
+        offset = int(header.get_data_offset())
+    if not 0 < offset <= MOST_OFFSET:
+        raise SourceUnreadable(
+            f"{content.where}: expected voxels within {MOST_OFFSET} bytes, found them at {offset}"
+        )
     if (slope not in (None, 1.0)) or (inter not in (None, 0.0)):
         raise SourceUnsupported(
             f"{content.where}: expected unscaled voxels, found slope {slope} and intercept {inter}"
         )
-    size, source, notices = _voxel_size(header)
-    offset = int(header.get_data_offset())
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         with _stream(content) as voxels:

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, naming, planes_from_stream
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+_FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 
 ENCRYPTED = 1
 """The flag of a zip member that needs a password. Source: APPNOTE.TXT, 4.4.4."""
@@ -36,7 +36,7 @@ def recognise(content: Content) -> bool:
     try:
         with content.open() as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-    except zipfile.BadZipFile:
+    except _FAULTS:
         return False
     plain = (one.filename.endswith(".npy") and not one.flag_bits & ENCRYPTED for one in members)
     return bool(members) and all(plain)
@@ -44,10 +44,8 @@ def recognise(content: Content) -> bool:
 
 def read(content: Content, wanted: Wanted) -> Source:
     """The array under the key, else for labels ``labels``, else the first with three axes."""
-    try:
+    with naming(content.where, _FAULTS):
         name = None if content.head.startswith(NPY) else _member(content, wanted)
-    except _FAULTS as error:
-        raise SourceUnreadable(f"{content.where}: {error}") from error
 
     @contextmanager
     def stream() -> Iterator[BufferedIOBase]:
@@ -58,11 +56,8 @@ def read(content: Content, wanted: Wanted) -> Source:
             with zipfile.ZipFile(raw) as archive, archive.open(name) as member:
                 yield cast(BufferedIOBase, member)
 
-    try:
-        with stream() as file:
-            shape, fortran, dtype, offset = _npy_header(file, content.where)
-    except _FAULTS as error:
-        raise SourceUnreadable(f"{content.where}: {error}") from error
+    with naming(content.where, _FAULTS), stream() as file:
+        shape, fortran, dtype, offset = _npy_header(file, content.where)
     if len(shape) != 3 or fortran:
         order = "Fortran" if fortran else "C"
         raise SourceUnsupported(
@@ -71,19 +66,16 @@ def read(content: Content, wanted: Wanted) -> Source:
         )
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
-        try:
-            with stream() as file:
-                file.read(offset)
-                yield from planes_from_stream(
-                    file,
-                    shape=(shape[0], shape[1], shape[2]),
-                    dtype=dtype,
-                    depth=depth,
-                    start=start,
-                    where=content.where,
-                )
-        except _FAULTS as error:
-            raise SourceUnreadable(f"{content.where}: {error}") from error
+        with naming(content.where, _FAULTS), stream() as file:
+            file.read(offset)
+            yield from planes_from_stream(
+                file,
+                shape=(shape[0], shape[1], shape[2]),
+                dtype=dtype,
+                depth=depth,
+                start=start,
+                where=content.where,
+            )
 
     label = "NumPy array" if name is None else f"NumPy archive, key {name.removesuffix('.npy')!r}"
     return Source(

@@ -16,6 +16,7 @@ import tifffile
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion.archive import MOST_DEFLATE
+from mitoem.ingestion.source import naming
 from mitoem.ingestion.tiff import FAULTS as TIFF_FAULTS
 from mitoem.ingestion.tiff import MAGIC as TIFF
 
@@ -83,18 +84,12 @@ def decode(data: bytes, *, where: str, fits: Callable[[Plane], None]) -> npt.NDA
                 f"{where}: expected at most {MOST_DEFLATE * len(data)} bytes from {len(data)}, "
                 f"found a header of {plane}"
             )
-        try:
+        with naming(where, (RuntimeError, ValueError)):
             return np.asarray(imagecodecs.png_decode(data))
-        except (RuntimeError, ValueError) as error:
-            raise SourceUnreadable(f"{where}: {error}") from error
     if data[:4] not in TIFF:
         raise SourceUnsupported(f"{where}: expected a PNG or TIFF slice, found {data[:8]!r}")
-    try:
+    with naming(where, TIFF_FAULTS):
         return _decode_tiff(data, where, fits)
-    except TIFF_FAULTS as error:
-        if isinstance(error, SourceUnreadable | SourceUnsupported):
-            raise
-        raise SourceUnreadable(f"{where}: {error}") from error
 
 
 def grey(values: npt.NDArray[Any], *, where: str) -> npt.NDArray[Any]:
@@ -149,7 +144,12 @@ def _decode_tiff(data: bytes, where: str, fits: Callable[[Plane], None]) -> npt.
         end = max(a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True))
         if end > len(data):
             raise SourceUnreadable(f"{where}: expected {end} bytes, found {len(data)}")
-        return np.asarray(page.asarray(maxworkers=1))
+        decoded = np.asarray(page.asarray(maxworkers=1))
+        if decoded.shape != page.shape:
+            raise SourceUnreadable(
+                f"{where}: expected pixels of shape {page.shape}, found {decoded.shape}"
+            )
+        return decoded
 
 
 def _bounded(plane: Plane, where: str) -> Plane:

@@ -20,7 +20,7 @@ from mitoem.ingestion import archive, planes
 from mitoem.ingestion.archive import Member, Open
 from mitoem.ingestion.numbering import missing, numbered, runs
 from mitoem.ingestion.planes import Plane
-from mitoem.ingestion.source import Content, Source, Wanted
+from mitoem.ingestion.source import Content, Source, Wanted, naming
 
 DECODERS = 2
 """Threads that decode; each holds one section."""
@@ -168,20 +168,16 @@ def _refuse_gaps(by_number: dict[int, str], content: Content) -> None:
 
 
 def _head(content: Content, file: Member, open_file: Open) -> bytes:
-    try:
-        with open_file(file.name) as stream:
-            head = stream.read(planes.PNG_HEADER)
-    except archive.FAULTS as error:
-        raise SourceUnreadable(f"{content.where}[{file.name}]: {error}") from error
+    where = f"{content.where}[{file.name}]"
+    with naming(where, archive.FAULTS), open_file(file.name) as stream:
+        head = stream.read(planes.PNG_HEADER)
     if not head:
-        raise SourceUnreadable(f"{content.where}[{file.name}]: expected a slice, found 0 bytes")
+        raise SourceUnreadable(f"{where}: expected a slice, found 0 bytes")
     return head
 
 
 def _data(content: Content, file: Member, open_file: Open) -> bytes:
     """All bytes of a file; of a zip's, no more than declared and with the CRC-32 compared."""
-    try:
-        with open_file(file.name) as stream:
-            return stream.read(file.size + 1)
-    except archive.FAULTS as error:
-        raise SourceUnreadable(f"{content.where}[{file.name}]: {error}") from error
+    where = f"{content.where}[{file.name}]"
+    with naming(where, archive.FAULTS), open_file(file.name) as stream:
+        return stream.read(file.size + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mitoem.errors import SourceNotFound, SourceUnreadable
+from mitoem.errors import MitoEMError, SourceNotFound, SourceUnreadable
 from mitoem.geometry import Index, VoxelSize
 
 HEAD = 560
@@ -90,6 +90,21 @@ class Content:
     def where(self) -> str:
         """How messages name it."""
         return self.path.name if self.name == self.path.name else f"{self.path.name}[{self.name}]"
+
+
+@contextmanager
+def naming(where: str, faults: tuple[type[Exception], ...]) -> Iterator[None]:
+    """What a library raises for a bad file, as SourceUnreadable with the file's name.
+
+    Errors of this project pass as they are.
+    """
+    try:
+        yield
+    except MitoEMError:
+        raise
+    except faults as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise SourceUnreadable(f"{where}: {reason[:300]}") from error
 
 
 def content_of(path: Path) -> Content:

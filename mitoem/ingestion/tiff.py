@@ -18,7 +18,7 @@ import tifffile
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
-from mitoem.ingestion.source import Content, Source, Wanted, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, naming, planes_from_stream
 
 MOST_CHANNELS = 4
 """A channel axis longer than this is a stack of sections that a program filed as channels."""
@@ -32,7 +32,7 @@ _UNIT_NM = {
 
 FAULTS = (
     tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError, TypeError,
-    ZeroDivisionError, struct.error, zlib.error,
+    ZeroDivisionError, AssertionError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 """What tifffile raises for files that are damaged or lie."""
 
@@ -45,28 +45,18 @@ def recognise(content: Content) -> bool:
 def read(content: Content, wanted: Wanted) -> Source:
     """What the pages say; raises SourceUnreadable or SourceUnsupported, naming the file."""
     del wanted
-    try:
-        with _open(content) as tiff:
-            series = tiff.series[0]
-            shape, dtype = tuple(int(n) for n in series.shape), np.dtype(series.dtype)
-            axes = str(series.axes)
-            size, source = _voxel_size(tiff)
-            if tiff.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-                raise SourceUnsupported(f"{content.where}: expected black as 0, found white as 0")
-    except FAULTS as error:
-        if isinstance(error, SourceUnreadable | SourceUnsupported):
-            raise
-        raise SourceUnreadable(f"{content.where}: {error}") from error
+    with naming(content.where, FAULTS), _open(content) as tiff:
+        series = tiff.series[0]
+        shape, dtype = tuple(int(n) for n in series.shape), np.dtype(series.dtype)
+        axes = str(series.axes)
+        size, source = _voxel_size(tiff)
+        if tiff.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            raise SourceUnsupported(f"{content.where}: expected black as 0, found white as 0")
     full = _shape(shape, axes, content)
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
-        try:
-            with _open(content) as tiff:
-                yield from _slabs(content, tiff, full, depth=depth, start=start)
-        except FAULTS as error:
-            if isinstance(error, SourceUnreadable | SourceUnsupported):
-                raise
-            raise SourceUnreadable(f"{content.where}: {error}") from error
+        with naming(content.where, FAULTS), _open(content) as tiff:
+            yield from _slabs(content, tiff, full, depth=depth, start=start)
 
     return Source(content.path, "TIFF stack", axes.lower(), full, dtype, size, source, slabs)
 
