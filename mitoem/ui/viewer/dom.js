@@ -19,6 +19,11 @@ export function el(tag, props = {}, ...children) {
   return made;
 }
 
+/** Set a text, without work for the browser where it is the same. @param {Node} node @param {string} text */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** Outlines on a 24 × 24 grid, drawn for this viewer. */
 const ICONS = {
   quad: "M4 4h9v16H4zM16 4h4v4.5h-4zM16 10.5h4V15h-4zM16 17h4v3h-4z",

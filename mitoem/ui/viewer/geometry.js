@@ -56,16 +56,18 @@ export function keepInside(centre, extent, visible) {
 }
 
 /**
- * The coarsest level whose voxels still are no larger than about a device pixel in the plane.
+ * The coarsest level whose voxels still are no larger than about a device pixel in the plane; of
+ * levels alike in the plane the finest, which does not mix sections.
  * @param {VolumeInfo} info @param {Axis} axis @param {Triple} devicePerVoxel
  */
 export function levelFor(info, axis, devicePerVoxel) {
   const { row, col } = PLANES[axis];
-  for (let level = info.levels.length - 1; level > 0; level -= 1) {
-    const f = info.levels[level].factors;
-    if ([row, col].every((a) => f[a] === 1 || f[a] * devicePerVoxel[a] <= 1.42)) return level;
+  const factors = info.levels.map((level) => level.factors);
+  let level = factors.length - 1;
+  while (level > 0 && [row, col].some((a) => factors[level][a] > 1 && factors[level][a] * devicePerVoxel[a] > 1.42)) {
+    level -= 1;
   }
-  return 0;
+  return factors.findIndex((f) => f[row] === factors[level][row] && f[col] === factors[level][col]);
 }
 
 /**

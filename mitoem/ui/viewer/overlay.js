@@ -3,7 +3,7 @@
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
 import { instanceCss } from "./colour.js";
-import { el, icon } from "./dom.js";
+import { el, icon, write } from "./dom.js";
 import { PLANES, scaleBar } from "./geometry.js";
 
 const GAP = 9; // CSS pixels left free around the point where the planes meet
@@ -43,7 +43,7 @@ export class Overlay {
     const { normal } = slice.plane;
     this.root.classList.toggle("active", slice.axis === state.plane);
     const late = slice.shown === slice.target ? "" : " …";
-    this.place.textContent = `${"zyx"[normal]} ${slice.target}${late}`;
+    write(this.place, `${"zyx"[normal]} ${slice.target}${late}`);
     this.root.dataset.shown = String(slice.shown);
     this.cross();
     this.scale();
@@ -74,7 +74,7 @@ export class Overlay {
     const perPixel = state.info.voxel_size_nm[2] / state.magnification;
     const bar = scaleBar(perPixel, Math.min(150, slice.rect.width * 0.2));
     /** @type {HTMLElement} */ (this.bar.firstChild).style.width = `${bar.pixels}px`;
-    /** @type {HTMLElement} */ (this.bar.lastChild).textContent = bar.text;
+    write(/** @type {HTMLElement} */ (this.bar.lastChild), bar.text);
   }
 
   /** @param {number} id 0 hides it @param {{x: number, y: number}} at @param {number} seed */

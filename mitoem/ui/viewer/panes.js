@@ -4,7 +4,7 @@
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
 /** @import { Layout, Renderer } from "./types.js" */
-import { el } from "./dom.js";
+import { el, write } from "./dom.js";
 
 const BELOW = 20; // CSS pixels left free under the viewer
 
@@ -61,8 +61,9 @@ export class Panes {
   /** No connection, or no WebGL 2. @param {boolean} offline @param {boolean} plain */
   tell(offline, plain) {
     this.notice.hidden = !offline && !plain;
-    this.notice.textContent = offline
+    if (this.notice.hidden) return;
+    write(this.notice, offline
       ? "The server does not answer. Trying again …"
-      : "This browser offers no WebGL 2: slices are drawn as plain pictures, more slowly.";
+      : "This browser offers no WebGL 2: slices are drawn as plain pictures, more slowly.");
   }
 }

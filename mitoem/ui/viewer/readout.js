@@ -4,7 +4,7 @@
 /** @import { State } from "./state.js" */
 /** @import { Triple } from "./types.js" */
 import { instanceCss } from "./colour.js";
-import { el } from "./dom.js";
+import { el, write } from "./dom.js";
 
 const REST = 120; // ms that the pointer rests before the exact voxel is asked for
 
@@ -73,7 +73,7 @@ export class Readout {
   /** @param {number} level */
   level(level) {
     const factors = this.state.info.levels[level]?.factors ?? [1, 1, 1];
-    this.parts.level.textContent = `level ${level} (${factors.join("×")})`;
+    write(this.parts.level, `level ${level} (${factors.join("×")})`);
   }
 
   /** @param {string} text */

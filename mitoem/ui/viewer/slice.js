@@ -156,7 +156,8 @@ export class Slice {
     const coarsest = this.state.info.levels.length - 1;
     const rank = main ? 0 : 20;
     this.add(list, this.target, coarsest, edges, rank);
-    this.add(list, this.service, frame.level, edges, rank + 5);
+    // The other planes sweep through many sections during a drag: coarse ones will do until it ends.
+    if (main || !this.state.gripped) this.add(list, this.service, frame.level, edges, rank + 5);
     if (settled && main) {
       const factor = this.state.info.levels[frame.level].factors[this.plane.normal];
       const ahead = [1, 2, -1, 3].map((k) => this.target + k * this.direction * factor);

@@ -2,7 +2,7 @@
 
 /** @import { Viewer } from "./viewer.js" */
 import { ACTIONS, MOUSE } from "./actions.js";
-import { el, icon } from "./dom.js";
+import { el, icon, write } from "./dom.js";
 import { clamp, parsePlace } from "./geometry.js";
 
 const GROUPS = ["layout", "zoom", "image", "labels", "select", "help"];
@@ -123,8 +123,8 @@ export class Toolbar {
       const button = this.buttons.get(id);
       if (button) button.disabled = state.labels === null;
     }
-    this.zoom.textContent = zoomText(state.magnification);
-    this.sync();
+    write(this.zoom, zoomText(state.magnification));
+    if (this.open) this.sync();
   }
 
   /** Fields show the state, whoever changed it. */

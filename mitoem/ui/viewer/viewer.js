@@ -39,6 +39,8 @@ export class Viewer {
     this.asked = 0;
     this.waiting = 0;
     this.dirty = true;
+    this.pictured = false;
+    this.pressed = true; // the toolbar no longer shows what is
     /** @type {string[]} */
     this.pictures = [];
     this.visits = new Visits(this.state, api, (text) => this.readout.say(text));
@@ -108,6 +110,7 @@ export class Viewer {
     if (change === "select" || change === "layout") this.scene.update();
     else if (change !== "hover") this.scene.updateSoon();
     this.dirty = true;
+    this.pressed ||= change !== "place" && change !== "hover";
     this.invalidate();
     if (change !== "hover") this.settle();
   }
@@ -142,6 +145,12 @@ export class Viewer {
   arrange() {
     this.panes.arrange(this.state.layout);
     this.measure();
+    this.scene.show(!this.scene.root.hidden && (this.pictured || this.state.layout === "3d"));
+  }
+
+  /** The slices first: plotly.js is 5 MB of script. */
+  firstPicture() {
+    this.pictured = true;
     this.scene.show(!this.scene.root.hidden);
   }
 
@@ -150,7 +159,7 @@ export class Viewer {
     this.pictures = [];
     this.strip.drawn = "";
     this.scene.resize();
-    this.dirty = true;
+    this.dirty = this.pressed = true;
     this.draw();
   }
 
@@ -189,12 +198,14 @@ export class Viewer {
     }
     this.tiles.want(wants, keep);
     if (!settled) this.lookAgain();
+    else if (!this.pictured) this.firstPicture();
     this.root.dataset.settled = String(settled);
     this.readout.level((this.pointer?.slice ?? this.slice(this.state.plane)).drawn);
     this.panes.tell(this.tiles.offline, this.renderer.kind === "canvas");
     if (this.dirty) {
       this.dirty = false;
-      this.toolbar.draw();
+      if (this.pressed) this.toolbar.draw();
+      this.pressed = false;
       this.strip.draw();
     }
   }
