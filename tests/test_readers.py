@@ -93,7 +93,7 @@ def test_signed_ids_below_0_and_floats_are_refused_in_any_format(
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A small image in every format."""
     root = tmp_path_factory.mktemp("originals")
-    small = files.image((4, 12, 14))
+    small = files.image((5, 12, 14))
     places = {name: root / str(n) for n, name in enumerate(files.FORMATS)}
     for place in places.values():
         place.mkdir()
