@@ -22,6 +22,9 @@ from mitoem.errors import StoreUnreachable, VolumeInvalid
 
 CACHE_BYTES = 256_000_000
 
+REQUESTS = 32
+"""Requests to a remote host at a time, as TensorStore has it for all hosts together."""
+
 RETRIES = {"max_retries": 2, "initial_delay": "200ms", "max_delay": "1s"}
 """A request is made three times at most; TensorStore's own 32 times may take half an hour."""
 
@@ -67,9 +70,21 @@ _silent: dict[str, _Silence] = {}
 _held: dict[str, tuple[float, bytes | None]] = {}
 
 
+def context(url: str) -> ts.Context:
+    """The TensorStore context of a URL: one byte-bounded cache of decoded chunks for all.
+
+    Each remote host has its own number of requests at a time: TensorStore goes on with those that
+    wait on a silent host, and another host's must not stand behind them.
+    """
+    return _context(_host(url))
+
+
 @cache
-def context() -> ts.Context:
-    """The shared TensorStore context with its byte-bounded cache of decoded chunks."""
+def _context(host: str) -> ts.Context:
+    if host:
+        own = {"limit": REQUESTS}
+        requests = {"http_request_concurrency": own, "s3_request_concurrency": own}
+        return ts.Context(requests, parent=_context(""))
     for variable, value in PATIENCE.items():
         os.environ.setdefault(variable, value)
     limit = int(os.environ.get("MITOEM_CACHE_BYTES", CACHE_BYTES))
@@ -114,7 +129,7 @@ def read_bytes(url: str) -> bytes | None:
     base, _, name = url.rpartition("/")
     admit(url)
     try:
-        store = ts.KvStore.open(spec(base + "/"), context=context()).result()
+        store = ts.KvStore.open(spec(base + "/"), context=context(url)).result()
         result = store.read(name).result()
     except (ValueError, OSError) as error:
         raise unreachable(url, error) or VolumeInvalid(f"{url}: {first_line(error)}") from error

@@ -169,7 +169,7 @@ def open_array(url: str, *, overrides: dict[str, Any] | None = None) -> ts.Tenso
     }
     stores.admit(url)
     try:
-        opened = ts.open(spec | (overrides or {}), context=stores.context()).result()
+        opened = ts.open(spec | (overrides or {}), context=stores.context(url)).result()
     except (ValueError, OSError) as error:
         fault = ChunkCorrupt(f"{url}: {stores.first_line(error)}")
         raise stores.unreachable(url, error) or fault from error

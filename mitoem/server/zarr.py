@@ -112,7 +112,7 @@ async def _read(volume: Volume, path: str, part: slice | None) -> bytes:
     stores.admit(volume.url)
     try:
         where = stores.spec(f"{volume.url}image.zarr/")
-        store = await ts.KvStore.open(where, context=stores.context())
+        store = await ts.KvStore.open(where, context=stores.context(volume.url))
         result = await store.read(path, byte_range=part)
     except (ValueError, OSError) as error:
         corrupt = ChunkCorrupt(f"{path}: {stores.first_line(error)}")
