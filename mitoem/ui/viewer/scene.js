@@ -10,12 +10,20 @@ import { instanceCss } from "./colour.js";
 import { el, icon } from "./dom.js";
 import { parseGlb } from "./glb.js";
 
-/** y points down and z away, as in the slices: seen from in front, a little from the left above. */
-const CAMERA = {
-  up: { x: 0, y: -1, z: 0 },
-  center: { x: 0, y: 0.06, z: 0 },
-  eye: { x: -1.25, y: -1.1, z: -2.05 },
-};
+/**
+ * y points down and z away, as in the slices: seen from in front, a little from the left above.
+ * Plotly scales the box so that its edges multiply to one: a thin volume is looked at from afar.
+ * @param {number[]} edges µm
+ */
+function camera(edges) {
+  const scale = (0.62 * Math.max(...edges)) / Math.cbrt(edges[0] * edges[1] * edges[2]);
+  return {
+    up: { x: 0, y: -1, z: 0 },
+    center: { x: 0, y: 0.06 * scale, z: 0 },
+    eye: { x: -1.25 * scale, y: -1.1 * scale, z: -2.05 * scale },
+  };
+}
+
 const PAUSE = 220; // ms without movement before the planes are moved in 3-D
 const PLANE_COLOURS = { z: "#6fa8ff", y: "#57c98a", x: "#ff8a73" };
 
@@ -149,10 +157,16 @@ export class Scene {
     }
   }
 
+  /** Of the volume, µm (z, y, x). */
+  get edges() {
+    const { info } = this.state;
+    return info.shape.map((n, a) => (n * info.voxel_size_nm[a]) / 1000);
+  }
+
   /** The volume's box and the three planes, as lines. */
   frames() {
     const { info, cross } = this.state;
-    const [nz, ny, nx] = info.shape.map((n, a) => (n * info.voxel_size_nm[a]) / 1000);
+    const [nz, ny, nx] = this.edges;
     const [z, y, x] = cross.map((i, a) => (i * info.voxel_size_nm[a]) / 1000);
     const box = [[0, 0, 0], [nx, 0, 0], [nx, ny, 0], [0, ny, 0], [0, 0, 0], [0, 0, nz], [nx, 0, nz], [nx, ny, nz],
       [0, ny, nz], [0, 0, nz], null, [nx, 0, 0], [nx, 0, nz], null, [nx, ny, 0], [nx, ny, nz], null, [0, ny, 0], [0, ny, nz]];
@@ -175,14 +189,14 @@ export class Scene {
       uirevision: "kept", hovermode: "closest",
       scene: {
         xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), aspectmode: "data", uirevision: "kept",
-        camera: CAMERA, dragmode: "orbit",
+        camera: camera(this.edges), dragmode: "orbit",
       },
     };
   }
 
   resetCamera() {
     if (!this.made) return;
-    void /** @type {any} */ (window).Plotly.relayout(this.plot, { "scene.camera": structuredClone(CAMERA) });
+    void /** @type {any} */ (window).Plotly.relayout(this.plot, { "scene.camera": camera(this.edges) });
   }
 
   resize() {
