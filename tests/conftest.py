@@ -13,6 +13,11 @@ SHAPE = (32, 384, 576)
 """Of both small volumes, (z, y, x) at 30 × 8 × 8 nm: several instances, two levels."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop, in which no other may start."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(scope="session")
 def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with small ``phantom-r`` and ``phantom-h``: image, labels truth, table.

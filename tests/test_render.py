@@ -65,8 +65,7 @@ def test_label_tiles_come_back_exactly_and_always_as_the_same_bytes(values: list
 def plain_colour(one: int, seed: int = 0) -> list[int]:
     """The agreed arithmetic, step by step."""
     h = ((one ^ (seed * 0x9E3779B9 % 2**32)) * 2654435761) % 2**32
-    h ^= h >> 16
-    hue, light = (h & 0xFFFF) / 65536, 0.55 + 0.15 * ((h >> 16) & 0xFF) / 255
+    hue, light = (h >> 16) / 65536, 0.55 + 0.15 * (h & 0xFF) / 255
     return [round(255 * c) for c in colorsys.hls_to_rgb(hue, light, 0.75)]
 
 

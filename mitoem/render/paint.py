@@ -25,19 +25,18 @@ _SATURATION = 0.75
 def instance_colour(ids: npt.ArrayLike, *, seed: int = 0) -> Rgb:
     """The colour of each id, (N, 3) uint8; another seed deals all colours anew.
 
-    Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4) spreads neighbouring ids
-    over the hues; a few more bits vary the lightness.
+    Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): consecutive ids lie a golden
+    angle apart on the circle of hues; the low bits vary the lightness.
 
     >>> instance_colour([1, 2]).tolist()
-    [[228, 69, 160], [209, 83, 230]]
+    [[101, 139, 233], [168, 230, 80]]
     """
     flat = np.atleast_1d(np.asarray(ids)).astype(np.uint64)
     h = ((flat ^ np.uint64(seed * 0x9E3779B9 % 2**32)) * np.uint64(2654435761)) & np.uint64(
         2**32 - 1
     )
-    h ^= h >> np.uint64(16)
-    hue = (h & np.uint64(0xFFFF)).astype(np.float64) / 65536
-    light = 0.55 + 0.15 * ((h >> np.uint64(16)) & np.uint64(0xFF)).astype(np.float64) / 255
+    hue = (h >> np.uint64(16)).astype(np.float64) / 65536
+    light = 0.55 + 0.15 * (h & np.uint64(0xFF)).astype(np.float64) / 255
     chroma = _SATURATION * np.minimum(light, 1 - light)
     k = (np.array([0.0, 8.0, 4.0]) + 12 * hue[:, None]) % 12
     rgb = light[:, None] - chroma[:, None] * np.clip(np.minimum(k - 3, 9 - k), -1, 1)

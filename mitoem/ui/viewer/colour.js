@@ -15,10 +15,9 @@ export function seedBits(seed) {
  * @returns {[number, number, number]} red, green, blue, 0 … 255
  */
 export function instanceColour(id, seed = 0) {
-  let h = Math.imul((id ^ seedBits(seed)) >>> 0, 2654435761) >>> 0;
-  h = (h ^ (h >>> 16)) >>> 0;
-  const hue = (h & 0xffff) / 65536;
-  const light = 0.55 + (0.15 * ((h >>> 16) & 0xff)) / 255;
+  const h = Math.imul((id ^ seedBits(seed)) >>> 0, 2654435761) >>> 0;
+  const hue = (h >>> 16) / 65536;
+  const light = 0.55 + (0.15 * (h & 0xff)) / 255;
   const chroma = (1 - Math.abs(2 * light - 1)) * 0.75;
   const channel = (/** @type {number} */ n) => {
     const k = (n + hue * 12) % 12;
@@ -36,9 +35,8 @@ export function instanceCss(id, seed = 0) {
 export const COLOUR_GLSL = `
 vec3 colourOf(uint id) {
   uint h = (id ^ uSeed) * 2654435761u;
-  h ^= h >> 16;
-  float hue = float(h & 0xffffu) / 65536.0;
-  float light = 0.55 + 0.15 * float((h >> 16) & 0xffu) / 255.0;
+  float hue = float(h >> 16) / 65536.0;
+  float light = 0.55 + 0.15 * float(h & 0xffu) / 255.0;
   float chroma = (1.0 - abs(2.0 * light - 1.0)) * 0.75;
   vec3 k = mod(vec3(0.0, 8.0, 4.0) + hue * 12.0, 12.0);
   return light - 0.5 * chroma * clamp(min(k - 3.0, 9.0 - k), -1.0, 1.0);
