@@ -143,6 +143,14 @@ def finest(attributes: Mapping[str, Any], *, where: str) -> Finest | None:
     return Finest(axes, path, (size[0], size[1], size[2]) if known else None, version)
 
 
+def parse_labels(attributes: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
+    """Names of the label images that a ``labels`` group lists; raises VolumeInvalid."""
+    try:
+        return tuple(str(name) for name in attributes.get("ome", attributes)["labels"])
+    except (KeyError, TypeError) as error:
+        raise VolumeInvalid(f"{where}: no OME-Zarr list of labels ({error!r})") from error
+
+
 def _unit(axis: Mapping[str, Any], where: str) -> float:
     unit = axis.get("unit")
     if unit not in UNIT_NM:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ def _check(arguments: argparse.Namespace, console: Console) -> Answer:
         for line in text:
             console.say(line)
         raise checking.failed(volume.name, len(bad), bad[0])
-    return {"findings": [f.__dict__ for f in findings], "text": text or [f"{volume.name}: sound"]}
+    return {"findings": [asdict(f) for f in findings], "text": [*text, f"{volume.name}: sound"]}
 
 
 def split_name(text: str) -> tuple[str, str]:
