@@ -1,12 +1,17 @@
 """Data roots: what is listed, and which root wins."""
 
+import json
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import mitoem
 from mitoem import catalog, errors, tables
+from mitoem.cli import main
+from mitoem.ingestion import shelf
 
 
 def test_files_that_are_no_volumes_are_ignored(tmp_path: Path) -> None:
@@ -67,3 +72,66 @@ def test_a_table_of_other_labels_is_measured_again(small_root: Path, tmp_path: P
     with pytest.raises(errors.TableMissing, match="other"):
         mitoem.stored_table(volume, data=tmp_path)
     assert mitoem.table(volume, data=tmp_path).equals(frame)
+
+
+def listed(root: Path) -> list[str]:
+    names: list[str] = json.loads((root / "index.json").read_text())["volumes"]
+    return names
+
+
+def test_a_root_lists_its_volumes_whatever_is_made_or_removed(
+    small_root: Path, tmp_path: Path
+) -> None:
+    assert listed(small_root) == ["phantom-h", "phantom-r"]
+    for name in ("phantom-h", "phantom-r"):
+        shutil.copytree(small_root / name, tmp_path / name)
+    assert main(["index", "--data", str(tmp_path), "--quiet"]) == 0
+    assert listed(tmp_path) == ["phantom-h", "phantom-r"]
+    shelf.remove_volume(mitoem.open_volume("phantom-h", data=tmp_path))
+    assert listed(tmp_path) == ["phantom-r"]
+    assert catalog.from_environment(tmp_path).names() == ["phantom-r"]
+
+
+def test_many_that_list_a_root_at_once_leave_it_listed_whole(tmp_path: Path) -> None:
+    def make(number: int) -> None:
+        (tmp_path / f"v{number}").mkdir()
+        (tmp_path / f"v{number}" / "volume.json").write_text("{}")
+        catalog.write_index(tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(40)))
+    assert listed(tmp_path) == sorted(f"v{number}" for number in range(40))
+
+
+def test_a_root_that_cannot_be_listed_hides_no_volume_of_another(
+    small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    listing = Path.iterdir
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    # The tests may run as root, whom no file mode keeps out.
+    monkeypatch.setattr(Path, "iterdir", refused)
+    known = catalog.from_environment(f"{small_root}:{locked}")
+    assert known.names() == ["phantom-h", "phantom-r"]
+    (fault,) = known.faults()
+    assert isinstance(fault, errors.VolumeInvalid)
+    assert str(fault) == f"{locked}: Permission denied"
+
+
+def test_the_table_measured_here_wins_over_the_one_beside_a_read_only_volume(
+    small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).startswith(str(small_root)))
+    data = f"{tmp_path}:{small_root}"
+    volume = mitoem.open_volume("phantom-r", data=data)
+    beside = mitoem.stored_table(volume, data=data)
+    assert len(beside) == volume.info.label_set("truth").instances
+    mitoem.measure(volume, data=data)
+    assert (tmp_path / ".derived/phantom-r/tables/truth.parquet").is_file()
+    assert catalog.from_environment(data).table(volume, "truth").equals(beside)
