@@ -51,8 +51,8 @@ def shard_shape(shape: Index, itemsize: int) -> Index:
     return z, y, x
 
 
-def array_metadata(shape: Index, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Zarr v3 metadata of an array of the project's volumes."""
+def array_metadata(level: LevelInfo, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Zarr v3 metadata of a level; TensorStore and Neuroglancer read its voxel size there too."""
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     blosc = {
         "cname": "lz4",
@@ -67,9 +67,10 @@ def array_metadata(shape: Index, dtype: np.dtype[Any]) -> dict[str, Any]:
         "index_codecs": [little, {"name": "crc32c"}],
         "index_location": "end",
     }
-    grid = {"chunk_shape": list(shard_shape(shape, dtype.itemsize))}
+    grid = {"chunk_shape": list(shard_shape(level.shape, dtype.itemsize))}
     return {
-        "shape": list(shape),
+        "attributes": {"dimension_units": [f"{edge:.10g} nm" for edge in level.voxel_size]},
+        "shape": list(level.shape),
         "data_type": dtype.name,
         "chunk_grid": {"name": "regular", "configuration": grid},
         "chunk_key_encoding": {"name": "default"},
@@ -273,7 +274,7 @@ def disk_error(error: Exception) -> Exception:
 def create_arrays(directory: Path, levels: Sequence[LevelInfo], *, dtype: np.dtype[Any]) -> None:
     """The empty arrays of a layer, one per level; those that exist are left as they are."""
     for n, level in enumerate(levels):
-        metadata = array_metadata(level.shape, dtype)
+        metadata = array_metadata(level, dtype)
         overrides = KEEP_ZEROS | {"metadata": metadata, "create": True, "open": True}
         open_array(to_url(directory / str(n)), overrides=overrides)
 
