@@ -1,0 +1,184 @@
+"""How fast files become volumes, beside ngff-zarr and ome-zarr-py on the same voxels and levels.
+
+    python -m bench.ingest [--planes 128] [--side 2048] [--out bench/out/ingest.json]
+
+The image is drawn (blobs and noise, so that it compresses as electron micrographs do). Every
+number is in Mvoxel/s of level 0, pyramid included, disk included; the decompression rates are what
+the file alone allows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import tifffile
+from PIL import Image
+from scipy import ndimage
+
+import mitoem
+
+VOXEL = (30.0, 8.0, 8.0)
+
+
+def draw(planes: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Grey sections with blobs in noise, and the blobs as labels."""
+    rng = np.random.default_rng(11)
+    small = ndimage.gaussian_filter(rng.standard_normal((planes, side // 8, side // 8)), (2, 3, 3))
+    field = ndimage.zoom(small, (1, 8, 8), order=1)
+    image = np.clip(150 + 900 * field + rng.normal(0, 14, field.shape), 0, 255).astype(np.uint8)
+    labels, _ = ndimage.label(field > 0.12)
+    return image, labels.astype(np.uint16)
+
+
+def timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def sources(at: Path, image: np.ndarray) -> dict[str, Path]:
+    """The image as uncompressed NIfTI and TIFF, .nii.gz, compressed TIFF, and zipped PNGs."""
+    picture = nib.Nifti1Image(image.transpose(2, 1, 0), np.eye(4))
+    nib.save(picture, at / "im.nii")
+    nib.save(picture, at / "im.nii.gz")
+    tifffile.imwrite(at / "im.tif", image)
+    tifffile.imwrite(at / "deflate.tif", image, compression="zlib")
+    (at / "png").mkdir()
+    for z, section in enumerate(image):
+        Image.fromarray(section).save(at / "png" / f"im{z:04d}.png", compress_level=4)
+    return {
+        "nii": at / "im.nii",
+        "tif": at / "im.tif",
+        "nii.gz": at / "im.nii.gz",
+        "tif, deflate": at / "deflate.tif",
+        "png folder": at / "png",
+    }
+
+
+def decompression(paths: dict[str, Path], shape: tuple[int, ...]) -> dict[str, float]:
+    """Seconds to decompress alone, with as many threads as reading uses."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def through_gzip() -> None:
+        with gzip.open(paths["nii.gz"]) as stream:
+            while stream.read(1 << 24):
+                pass
+
+    def through_png() -> None:
+        def one(path: Path) -> int:
+            return len(np.asarray(Image.open(path)))
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(one, sorted(paths["png folder"].iterdir())))
+
+    del shape
+    return {"nii.gz": timed(through_gzip), "png folder": timed(through_png)}
+
+
+def ours(path: Path, root: Path, labels: Path | None = None) -> float:
+    shutil.rmtree(root, ignore_errors=True)
+    more = [] if labels is None else [labels]
+    return timed(lambda: mitoem.ingest("v", path, labels=more, voxel_size=VOXEL, data=root))
+
+
+def ngff_zarr(path: Path, target: Path) -> float:
+    import ngff_zarr as nz
+
+    def work() -> None:
+        array = np.asarray(tifffile.memmap(path))
+        scale = dict(zip("zyx", VOXEL, strict=True))
+        image = nz.to_ngff_image(array, dims=["z", "y", "x"], scale=scale)
+        scales = nz.to_multiscales(
+            image,
+            scale_factors=[{"z": 1, "y": 2, "x": 2}, {"z": 1, "y": 4, "x": 4}],
+            chunks={"z": 32, "y": 128, "x": 128},
+            method=nz.Methods.ITKWASM_BIN_SHRINK,
+        )
+        nz.to_ngff_zarr(str(target), scales, version="0.5")
+
+    return timed(work)
+
+
+def ome_zarr(path: Path, target: Path) -> float:
+    import zarr
+    from ome_zarr.writer import write_image
+
+    def work() -> None:
+        array = np.asarray(tifffile.memmap(path))
+        group = zarr.open_group(target, mode="w", zarr_format=3)
+        write_image(
+            array,
+            group,
+            axes="zyx",
+            scale_factors=[{"z": 1, "y": 2, "x": 2}, {"z": 1, "y": 4, "x": 4}],
+            storage_options={"chunks": (32, 128, 128)},
+        )
+
+    return timed(work)
+
+
+def memory_of(path: Path, root: Path) -> int:
+    """Peak memory in bytes of an ingest in a process of its own."""
+    shutil.rmtree(root, ignore_errors=True)
+    code = (
+        "import sys, resource, mitoem; mitoem.ingest('v', sys.argv[1], voxel_size=(30, 8, 8), "
+        "data=sys.argv[2]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    )
+    words = [sys.executable, "-c", code, str(path), str(root)]
+    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--planes", type=int, default=128)
+    parser.add_argument("--side", type=int, default=2048)
+    parser.add_argument("--out", type=Path, default=Path("bench/out/ingest.json"))
+    asked = parser.parse_args()
+    image, labels = draw(asked.planes, asked.side)
+    voxels = image.size / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        paths = sources(at, image)
+        tifffile.imwrite(at / "labels.tif", labels)
+        alone = decompression(paths, image.shape)
+        ours(paths["tif"], at / "warm")
+        rates = {name: voxels / ours(path, at / "root") for name, path in paths.items()}
+        with_labels = ours(paths["tif"], at / "root", at / "labels.tif")
+        peers: dict[str, float] = {}
+        for name, peer in (("ngff-zarr", ngff_zarr), ("ome-zarr-py", ome_zarr)):
+            try:
+                peers[name] = voxels / peer(paths["tif"], at / f"{name}.zarr")
+            except ImportError as error:
+                print(f"{name}: not installed ({error})", file=sys.stderr)
+        result = {
+            "shape": image.shape,
+            "ours_mvoxel_s": rates,
+            "image_and_labels_mvoxel_s": voxels / with_labels,
+            "share_of_decompression": {
+                name: rates[name] / (voxels / seconds) for name, seconds in alone.items()
+            },
+            "peers_mvoxel_s": peers,
+            "times_the_peer": {name: rates["tif"] / rate for name, rate in peers.items()},
+            "peak_bytes": memory_of(paths["tif"], at / "root"),
+            "own_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
