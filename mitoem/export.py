@@ -144,7 +144,8 @@ def _zarr(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
     shape = (array.shape[0], array.shape[1], array.shape[2])
     levels = manifest.level_infos(shape, voxel_size, pyramid.level_factors(shape, voxel_size))
     path.mkdir()
-    write_json(path / "zarr.json", ome.group(ome.image_attributes(levels, is_labels=True)))
+    attributes = ome.image_attributes(levels, is_labels=True, source=None)
+    write_json(path / "zarr.json", ome.group(attributes))
     layer = Layer(path, levels, (from_array(array),), array.dtype, Box.whole(shape), "labels")
     write_layer(layer, watch=Watch())
 

@@ -48,11 +48,14 @@ class Finest:
     version: str
 
 
-def image_attributes(levels: Sequence[LevelInfo], *, is_labels: bool) -> dict[str, Any]:
+def image_attributes(
+    levels: Sequence[LevelInfo], *, is_labels: bool, source: str | None = "../../"
+) -> dict[str, Any]:
     """Group attributes of an image or label image with these levels, version 0.5.
 
     Level n has scale = its voxel size and translation = (factor − 1) / 2 voxels of level 0, so
-    that one nanometre point is the same anatomy on every level.
+    that one nanometre point is the same anatomy on every level. ``source`` is the path from a
+    label image to its image, None where there is none.
     """
     base = levels[0].voxel_size
     datasets = [
@@ -78,7 +81,7 @@ def image_attributes(levels: Sequence[LevelInfo], *, is_labels: bool) -> dict[st
         ],
     }
     if is_labels:
-        ome["image-label"] = {"source": {"image": "../../"}}
+        ome["image-label"] = {"source": {"image": source}} if source else {}
     return {"ome": ome}
 
 
