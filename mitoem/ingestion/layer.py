@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +21,11 @@ import numpy.typing as npt
 from mitoem import blocks
 from mitoem.geometry import Box
 from mitoem.ingestion.placing import Placed, Watch, sections
-from mitoem.ingestion.writer import LayerStats, LayerWriter, create_arrays, units
+from mitoem.ingestion.writer import CHUNK, LayerStats, LayerWriter, create_arrays, units
 from mitoem.manifest import LevelInfo
+
+READ_BYTES = 1 << 26
+"""Voxels read at a time; the next are read while these are written."""
 
 STATE = ".units"
 """Directory of the finished units' statistics, inside the layer's own."""
@@ -49,33 +52,50 @@ def write_layer(layer: Layer, *, watch: Watch) -> LayerStats:
         leftover.unlink()
     every = units(layer.region, layer.levels, dtype=layer.dtype)
     left = [unit for unit in every if not _path(state, unit).exists()]
-    done = sum(unit.size for unit in every) - sum(unit.size for unit in left)
+    done = layer.region.size - sum(unit.size for unit in left)
     cluster = blocks.scheduler_address(watch.scheduler) is not None
-    for number, voxels in blocks.each(
-        partial(write_unit, layer, watch=Watch() if cluster else watch),
-        left,
-        scheduler=watch.scheduler,
-        cancelled=watch.cancelled,
-    ):
+    work = [(unit,) for unit in left] if cluster else _runs(left)
+    one = partial(write_units, layer, watch=Watch() if cluster else watch)
+    for _, voxels in blocks.each(one, work, scheduler=watch.scheduler, cancelled=watch.cancelled):
         done += voxels
         watch.report(done / layer.region.size, layer.name)
-        del number
     total = _sum(_load(state, unit) for unit in every)
     shutil.rmtree(state)
     return total
 
 
-def write_unit(layer: Layer, unit: Box, *, watch: Watch) -> int:
-    """Write one unit and keep its statistics beside the arrays; returns its voxels."""
-    writer = LayerWriter(layer.directory, layer.levels, dtype=layer.dtype, region=unit)
-    z, region = unit.start[0], layer.region
-    slabs = sections(layer.parts, unit, dtype=layer.dtype, depth=writer.depth)
-    for slab in _ahead(slabs):
-        writer.write(slab)
-        z += len(slab)
-        watch.report((z - region.start[0]) / region.shape[0], layer.name)
-    _keep(layer.directory / STATE, unit, writer.close())
-    return unit.size
+def write_units(layer: Layer, run: Sequence[Box], *, watch: Watch) -> int:
+    """Write units that follow each other from one reading of the parts; returns their voxels.
+
+    Each unit's statistics are kept beside the arrays as soon as it is on the disk.
+    """
+    z, region = run[0].start[0], layer.region
+    whole = Box(run[0].start, run[-1].stop)
+    depth = max(1, min(CHUNK[0], READ_BYTES // (whole.size // whole.shape[0])))
+    stream = _ahead(sections(layer.parts, whole, dtype=layer.dtype, depth=depth))
+    held: npt.NDArray[Any] | None = None
+    for unit in run:
+        writer = LayerWriter(layer.directory, layer.levels, dtype=layer.dtype, region=unit)
+        while z < unit.stop[0]:
+            slab = next(stream) if held is None else held
+            room = unit.stop[0] - z
+            held = slab[room:] if len(slab) > room else None
+            writer.write(slab[:room])
+            z += min(len(slab), room)
+            watch.report((z - region.start[0]) / region.shape[0], layer.name)
+        _keep(layer.directory / STATE, unit, writer.close())
+    return whole.size
+
+
+def _runs(left: Sequence[Box]) -> list[tuple[Box, ...]]:
+    """The units that are left, those that follow each other together."""
+    runs: list[list[Box]] = []
+    for unit in left:
+        if runs and runs[-1][-1].stop[0] == unit.start[0]:
+            runs[-1].append(unit)
+        else:
+            runs.append([unit])
+    return [tuple(run) for run in runs]
 
 
 def _ahead(slabs: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
@@ -85,6 +105,7 @@ def _ahead(slabs: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
         while (slab := waiting.result()) is not None:
             waiting = reader.submit(next, slabs, None)
             yield slab
+            del slab
 
 
 def _path(state: Path, unit: Box) -> Path:

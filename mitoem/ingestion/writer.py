@@ -32,7 +32,7 @@ CHUNK: Index = (32, 128, 128)
 SHARD: Index = (128, 1024, 1024)
 
 SLAB_BYTES = 1 << 29
-"""Sections held in memory at a time, per layer; a shard is as deep as one slab."""
+"""The block of sections that is shrunk and stored at a time, per layer: as deep as a shard."""
 
 MOST_WRITES = 4
 """Shards on their way to the disk at a time."""
@@ -135,19 +135,15 @@ class LayerWriter:
         self._regions = [coarse(region, level.factors) for level in levels]
         self._shards = [shard_shape(level.shape, dtype.itemsize) for level in levels]
         self._next = [box.start[0] for box in self._regions]
-        self._pending: list[list[npt.NDArray[Any]]] = [[] for _ in levels]
-        self._ids: list[list[npt.NDArray[Any]]] = [[] for _ in levels]
+        self._blocks: list[npt.NDArray[Any] | None] = [None for _ in levels]
+        self._held = [0 for _ in levels]
+        self._ids = [np.zeros(0, np.uint32) for _ in levels]
         self._per_section = np.zeros(levels[0].shape[0], np.int64)
         self._histogram = np.zeros(256, np.int64)
         self._writes: list[Any] = []
         self._stores = [
             open_array(to_url(directory / str(n)), overrides=KEEP_ZEROS) for n in range(len(levels))
         ]
-
-    @property
-    def depth(self) -> int:
-        """Sections to hand over at a time."""
-        return min(self._shards[0][0], CHUNK[0])
 
     def write(self, sections: npt.NDArray[Any]) -> None:
         """Take the next sections of the region, (n, y, x)."""
@@ -156,49 +152,54 @@ class LayerWriter:
 
     def close(self) -> LayerStats:
         """Write what is left; raises when the sections did not fill the region."""
-        z, stop = self._next[0] + self._held(0), self._regions[0].stop[0]
+        z, stop = self._next[0] + self._held[0], self._regions[0].stop[0]
         if z != stop:
             raise SourceUnreadable(f"expected sections up to z = {stop}, found up to {z}")
-        for level in range(len(self._levels)):
-            self._flush(level)
         self._wait(0)
-        nothing = np.zeros(0, np.uint32)
-        ids = tuple(np.unique(np.concatenate([nothing, *found])) for found in self._ids)
-        return LayerStats(self._histogram, ids, self._per_section)
+        return LayerStats(self._histogram, tuple(self._ids), self._per_section)
 
     def _look_at(self, sections: npt.NDArray[Any]) -> None:
-        z = self._next[0] + self._held(0)
+        z = self._next[0] + self._held[0]
         for offset, section in enumerate(sections):
             if self.is_labels:
-                self._per_section[z + offset] = np.count_nonzero(fastremap.unique(section))
+                self._per_section[z + offset] = self._see(0, section)
             else:
                 picture = Image.fromarray(np.ascontiguousarray(section))
                 self._histogram += np.asarray(picture.histogram(), np.int64)
 
-    def _held(self, level: int) -> int:
-        return sum(len(block) for block in self._pending[level])
+    def _see(self, level: int, labels: npt.NDArray[Any]) -> int:
+        """Note the ids in an array; returns how many there are besides 0."""
+        found = fastremap.unique(labels)
+        found = found[found > 0].astype(np.uint32)
+        self._ids[level] = np.union1d(self._ids[level], found)
+        return len(found)
 
     def _take(self, level: int, sections: npt.NDArray[Any]) -> None:
-        """Add planes to a level; write a shard's depth whenever one is full."""
-        depth = self._shards[level][0]
+        """Add planes to a level's block; store it whenever a shard's depth is full."""
+        depth, stop = self._shards[level][0], self._regions[level].stop[0]
         while len(sections):
-            room = depth - (self._next[level] + self._held(level)) % depth
-            self._pending[level].append(sections[:room])
-            if len(sections) >= room:
-                self._flush(level)
-            sections = sections[room:]
+            z = self._next[level]
+            full = min(depth - z % depth, stop - z)
+            if self._held[level] == 0 and len(sections) >= full:
+                self._flush(level, sections[:full])
+                sections = sections[full:]
+                continue
+            block = self._blocks[level]
+            if block is None:
+                block = np.empty((full, *sections.shape[1:]), self.dtype)
+                self._blocks[level] = block
+            held = self._held[level]
+            taken = min(full - held, len(sections))
+            block[held : held + taken] = sections[:taken]
+            self._held[level], sections = held + taken, sections[taken:]
+            if self._held[level] == full:
+                self._blocks[level], self._held[level] = None, 0
+                self._flush(level, block)
 
-    def _flush(self, level: int) -> None:
-        """Store the held planes of a level and hand their shrunk form to the next."""
-        if not self._pending[level]:
-            return
-        held = self._pending[level]
-        self._pending[level] = []
-        block = held[0] if len(held) == 1 else np.concatenate(held)
-        held.clear()
-        if self.is_labels:
-            found = fastremap.unique(block)
-            self._ids[level].append(found[found > 0].astype(np.uint32))
+    def _flush(self, level: int, block: npt.NDArray[Any]) -> None:
+        """Store a block of planes and hand its shrunk form to the next level."""
+        if self.is_labels and level:
+            self._see(level, block)
         self._store(level, block)
         self._next[level] += len(block)
         if level + 1 < len(self._levels):
