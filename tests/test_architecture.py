@@ -17,7 +17,7 @@ LINES = (
     ("errors", "geometry", "manifest", "ome", "filters", "version"),
     ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "effects", "phantom"),
     ("catalog", "tables", "stores", "volume", "blocks", "ingestion", "inference", "view"),
-    ("front", "figures", "export", "checking"),
+    ("front", "figures", "export", "checking", "neuroglancer"),
     ("jobs", "demo"),
     ("server", "cli", "__main__"),
     ("ui",),

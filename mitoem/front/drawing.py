@@ -1,4 +1,4 @@
-"""Views as figures, with the same colours and proportions as on screen."""
+"""Views as figures, with the same colours and proportions as on screen, and as links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from mitoem import render
+from mitoem import neuroglancer, render
 from mitoem import view as views
 from mitoem.front.shelves import Data, resolved
 from mitoem.geometry import Box
@@ -32,6 +32,19 @@ def figure(
     request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
     seen, notices = views.resolve(request, target.info)
     return snapshot(target, seen, nm_per_pixel=nm_per_pixel), [str(n.message) for n in notices]
+
+
+def neuroglancer_link(
+    volume: str | Volume, query: str = "", *, base_url: str, data: Data = None
+) -> str:
+    """The address that opens a view (the query of a page's address) in Neuroglancer.
+
+    ``base_url`` is where this server answers people, such as ``https://em.example.org/explorer``.
+    """
+    target = resolved(volume, data=data)
+    request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
+    seen, _ = views.resolve(request, target.info)
+    return neuroglancer.link(target.info, seen, base_url=base_url)
 
 
 def snapshot(
