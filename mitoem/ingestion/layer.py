@@ -24,7 +24,7 @@ from mitoem.ingestion.placing import Placed, Watch, sections
 from mitoem.ingestion.writer import CHUNK, LayerStats, LayerWriter, create_arrays, units
 from mitoem.manifest import LevelInfo
 
-READ_BYTES = 1 << 26
+READ_BYTES = 1 << 25
 """Voxels read at a time; the next are read while these are written."""
 
 STATE = ".units"

@@ -31,13 +31,14 @@ from mitoem.volume import coarse, open_array, to_url
 CHUNK: Index = (32, 128, 128)
 SHARD: Index = (128, 1024, 1024)
 
-SLAB_BYTES = 1 << 29
+SLAB_BYTES = 1 << 27
 """The block of sections that is shrunk and stored at a time, per layer: as deep as a shard."""
 
-MOST_WRITES = 4
+MOST_WRITES = 2
 """Shards on their way to the disk at a time."""
 
-KEEP_ZEROS = {"store_data_equal_to_fill_value": True}
+WRITING = {"store_data_equal_to_fill_value": True, "cache_pool": {"total_bytes_limit": 0}}
+"""How arrays are opened for writing: zeros are stored, and nothing written is kept in memory."""
 
 
 def shard_shape(shape: Index, itemsize: int) -> Index:
@@ -142,13 +143,13 @@ class LayerWriter:
         self._histogram = np.zeros(256, np.int64)
         self._writes: list[Any] = []
         self._stores = [
-            open_array(to_url(directory / str(n)), overrides=KEEP_ZEROS) for n in range(len(levels))
+            open_array(to_url(directory / str(n)), overrides=WRITING) for n in range(len(levels))
         ]
 
     def write(self, sections: npt.NDArray[Any]) -> None:
         """Take the next sections of the region, (n, y, x)."""
         self._look_at(sections)
-        self._take(0, sections)
+        self._take(sections)
 
     def close(self) -> LayerStats:
         """Write what is left; raises when the sections did not fill the region."""
@@ -174,38 +175,48 @@ class LayerWriter:
         self._ids[level] = np.union1d(self._ids[level], found)
         return len(found)
 
-    def _take(self, level: int, sections: npt.NDArray[Any]) -> None:
-        """Add planes to a level's block; store it whenever a shard's depth is full."""
-        depth, stop = self._shards[level][0], self._regions[level].stop[0]
-        while len(sections):
-            z = self._next[level]
-            full = min(depth - z % depth, stop - z)
-            if self._held[level] == 0 and len(sections) >= full:
-                self._flush(level, sections[:full])
-                sections = sections[full:]
-                continue
-            block = self._blocks[level]
+    def _take(self, sections: npt.NDArray[Any]) -> None:
+        """Add planes to level 0; what fills a shard's depth is stored and shrunk to the next."""
+        waiting = [(0, sections)]
+        del sections
+        while waiting:
+            level, planes = waiting.pop()
+            block, rest = self._fill(level, planes)
+            del planes
+            if len(rest):
+                waiting.append((level, rest))
+            del rest
             if block is None:
-                block = np.empty((full, *sections.shape[1:]), self.dtype)
-                self._blocks[level] = block
-            held = self._held[level]
-            taken = min(full - held, len(sections))
-            block[held : held + taken] = sections[:taken]
-            self._held[level], sections = held + taken, sections[taken:]
-            if self._held[level] == full:
-                self._blocks[level], self._held[level] = None, 0
-                self._flush(level, block)
+                continue
+            if self.is_labels and level:
+                self._see(level, block)
+            self._store(level, block)
+            self._next[level] += len(block)
+            if level + 1 < len(self._levels):
+                factors = pyramid.step(self._levels[level].factors, self._levels[level + 1].factors)
+                shrink = pyramid.shrink_labels if self.is_labels else pyramid.shrink_image
+                waiting.append((level + 1, shrink(block, factors)))
+            del block  # the largest array there is: gone before the next level is stored
 
-    def _flush(self, level: int, block: npt.NDArray[Any]) -> None:
-        """Store a block of planes and hand its shrunk form to the next level."""
-        if self.is_labels and level:
-            self._see(level, block)
-        self._store(level, block)
-        self._next[level] += len(block)
-        if level + 1 < len(self._levels):
-            factors = pyramid.step(self._levels[level].factors, self._levels[level + 1].factors)
-            shrink = pyramid.shrink_labels if self.is_labels else pyramid.shrink_image
-            self._take(level + 1, shrink(block, factors))
+    def _fill(
+        self, level: int, planes: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any] | None, npt.NDArray[Any]]:
+        """A block of a whole shard's depth, if the planes complete one, and the planes left."""
+        z, held = self._next[level], self._held[level]
+        depth = self._shards[level][0]
+        full = min(depth - z % depth, self._regions[level].stop[0] - z)
+        if held == 0 and len(planes) >= full:
+            return planes[:full], planes[full:]
+        block = self._blocks[level]
+        if block is None:
+            block = np.empty((full, *planes.shape[1:]), self.dtype)
+        taken = min(full - held, len(planes))
+        block[held : held + taken] = planes[:taken]
+        if held + taken == full:
+            self._blocks[level], self._held[level] = None, 0
+            return block, planes[taken:]
+        self._blocks[level], self._held[level] = block, held + taken
+        return None, planes[taken:]
 
     def _store(self, level: int, block: npt.NDArray[Any]) -> None:
         """Write a block shard by shard, each in one piece, leaving out those that exist."""
@@ -276,7 +287,7 @@ def create_arrays(directory: Path, levels: Sequence[LevelInfo], *, dtype: np.dty
     """The empty arrays of a layer, one per level; those that exist are left as they are."""
     for n, level in enumerate(levels):
         metadata = array_metadata(level, dtype)
-        overrides = KEEP_ZEROS | {"metadata": metadata, "create": True, "open": True}
+        overrides = WRITING | {"metadata": metadata, "create": True, "open": True}
         open_array(to_url(directory / str(n)), overrides=overrides)
 
 
