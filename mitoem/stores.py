@@ -38,7 +38,7 @@ PATIENCE = {
 TensorStore knows these as environment variables alone; one that is set already is left so.
 """
 
-PAUSE_S = 15.0
+PAUSE_S = 60.0
 """How long a host that did not answer is not asked again, seconds."""
 
 HOLD_S = 5.0
