@@ -51,7 +51,11 @@ class Here:
 
 
 def begin(page: str) -> None:
-    """Take over what the browser brings; call once per run, before anything is drawn."""
+    """Take over what the browser brings; call once per run, before anything is drawn.
+
+    What was taken over counts as sent: a click may end this run before it writes the address, and
+    the next run then finds the same query beside what the click has changed.
+    """
     query = {k: v for k, v in st.query_params.to_dict().items() if k in _known()}
     sent: list[dict[str, str]] = st.session_state.setdefault(_SENT, [])
     known = st.session_state.get(_WORDS)
@@ -59,9 +63,11 @@ def begin(page: str) -> None:
     stale = query in sent[:-1] and recent
     if known is None:
         st.session_state[_WORDS] = query
+        sent.append(query)
     elif query and query not in sent[-1:] and not stale:
         mine = {k: v for k, v in known.items() if k not in WORDS and k not in OWN.get(page, ())}
         st.session_state[_WORDS] = mine | query
+        sent.append(query)
     st.session_state[_PAGE] = page
 
 

@@ -171,6 +171,13 @@ def test_a_bad_filter_is_told_under_the_box_and_the_rows_stay(page: Page) -> Non
     expect(page.get_by_role("button", name="CSV · 4 shown")).to_be_visible()
 
 
+def test_a_click_before_the_page_has_come_to_rest_is_not_lost(page: Page) -> None:
+    page.goto("/inference?volume=phantom-r")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".stack[data-ready]").wait_for(timeout=90_000)
+    assert words(page)["run"]
+
+
 def test_inference_on_a_crop_shows_its_overlay_and_a_reload_finds_it_again(page: Page) -> None:
     page.goto("/inference?volume=phantom-r")
     rest(page)
