@@ -1,6 +1,7 @@
 /**
  * The 3-D pane: selected instances as meshes, the three planes and the volume as wire boxes, axes
- * in µm. Drawn by plotly.js, which is loaded when the pane is first seen. The camera is a person's.
+ * in µm. Drawn by plotly.js, which is loaded when the pane is first seen. The camera goes to what is
+ * selected until a person moves it; from then on it is theirs.
  */
 
 /** @import { Api } from "./api.js" */
@@ -16,12 +17,33 @@ import { parseGlb } from "./glb.js";
  * @param {number[]} edges µm
  */
 function camera(edges) {
-  const scale = (0.62 * Math.max(...edges)) / Math.cbrt(edges[0] * edges[1] * edges[2]);
-  return {
-    up: { x: 0, y: -1, z: 0 },
-    center: { x: 0, y: 0.06 * scale, z: 0 },
-    eye: { x: -1.25 * scale, y: -1.1 * scale, z: -2.05 * scale },
-  };
+  const radius = Math.hypot(...edges) / 2 / Math.cbrt(edges[0] * edges[1] * edges[2]);
+  return look({ x: 0, y: 0.09 * radius, z: 0 }, 2.5 * radius);
+}
+
+/** @param {{x: number, y: number, z: number}} center @param {number} distance */
+function look(center, distance) {
+  const eye = { x: center.x - 0.47 * distance, y: center.y - 0.42 * distance, z: center.z - 0.78 * distance };
+  return { up: { x: 0, y: -1, z: 0 }, center, eye };
+}
+
+/**
+ * From the same side, near enough that the meshes fill the pane, at most as far as for the whole.
+ * @param {number[]} edges µm (z, y, x) @param {any[]} traces of meshes
+ */
+function closeUp(edges, traces) {
+  const unit = Math.cbrt(edges[0] * edges[1] * edges[2]);
+  const spans = ["z", "y", "x"].map((axis) => {
+    let [low, high] = [Infinity, -Infinity];
+    for (const trace of traces) for (const v of trace[axis]) [low, high] = [Math.min(low, v), Math.max(high, v)];
+    return [low, high];
+  });
+  const [z, y, x] = spans.map(([low, high], a) => ((low + high) / 2 - edges[a] / 2) / unit);
+  const radius = Math.hypot(...spans.map(([low, high]) => high - low)) / 2 / unit;
+  const whole = camera(edges);
+  const far = Math.hypot(whole.eye.x, whole.eye.y, whole.eye.z);
+  const distance = Math.max(2.9 * radius, 0.15);
+  return distance < far ? look({ x, y, z }, distance) : whole;
 }
 
 const PAUSE = 220; // ms without movement before the planes are moved in 3-D
@@ -58,7 +80,7 @@ export class Scene {
       this.plot,
       el("div", { class: "name" }, el("b", { text: "3-D" })),
       button("expand", "3-D alone, or all panes", actions.expand),
-      button("fit", "Camera as at first", () => this.resetCamera()),
+      button("fit", "Camera on the selection, or on the whole volume", () => this.resetCamera()),
       this.note,
     );
     /** @type {Map<string, {state: "loading" | "ready" | "failed", trace?: any, error?: string}>} */
@@ -68,6 +90,8 @@ export class Scene {
     this.again = false;
     this.made = false;
     this.soon = 0;
+    this.camera = camera(this.edges);
+    this.held = false; // a person has moved the camera
   }
 
   /** @param {boolean} visible */
@@ -106,14 +130,20 @@ export class Scene {
     const ready = meshes.filter((mesh) => mesh.state === "ready").map((mesh) => mesh.trace);
     const failed = meshes.filter((mesh) => mesh.state === "failed");
     const loading = meshes.filter((mesh) => mesh.state === "loading").length;
-    if (!state.selected.length) this.say("Double-click an instance to see it here");
+    if (!state.labels) this.say("No labels: no instances to show here");
+    else if (!state.selected.length) this.say("Double-click an instance to see it here");
     else if (loading) this.say(`Loading ${loading} of ${meshes.length} meshes …`);
     else this.say(failed.length ? `${failed.length} of ${meshes.length} meshes failed: ${failed[0].error}` : "");
+    if (!this.held && !loading) this.camera = ready.length ? closeUp(this.edges, ready) : camera(this.edges);
     await Plotly.react(this.plot, [...this.frames(), ...ready], this.layout(), {
       displayModeBar: false, responsive: false, scrollZoom: true,
     });
     if (!this.made) {
       this.made = true;
+      /** @type {any} */ (this.plot).on("plotly_relayout", (/** @type {any} */ event) => {
+        const eye = event["scene.camera"]?.eye;
+        if (eye && Math.abs(eye.x - this.camera.eye.x) > 1e-6) this.held = true;
+      });
       /** @type {any} */ (this.plot).on("plotly_click", (/** @type {any} */ event) => {
         const id = event.points[0]?.data?.meta;
         if (id) state.select(id, Boolean(event.event?.shiftKey));
@@ -180,23 +210,36 @@ export class Scene {
   }
 
   layout() {
-    const axis = (/** @type {string} */ name) => ({
-      title: { text: `${name} µm`, font: { size: 11 } }, color: "#8a96a3", gridcolor: "#222932", zeroline: false,
+    const [nz, ny, nx] = this.edges;
+    const axis = (/** @type {number} */ edge) => ({
+      title: { text: "" }, range: [-0.004 * edge, 1.004 * edge], color: "#8a96a3", gridcolor: "#222932", zeroline: false,
       showbackground: false, tickfont: { size: 9 }, showspikes: false, nticks: 5,
     });
     return {
       autosize: true, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false,
       uirevision: "kept", hovermode: "closest",
       scene: {
-        xaxis: axis("x"), yaxis: axis("y"), zaxis: axis("z"), aspectmode: "data", uirevision: "kept",
-        camera: camera(this.edges), dragmode: "orbit",
+        xaxis: axis(nx), yaxis: axis(ny), zaxis: axis(nz), aspectmode: "data", uirevision: "kept",
+        camera: this.camera, dragmode: "orbit",
+        annotations: [
+          edgeName(`x ${nx.toFixed(1)} µm`, [nx / 2, ny, 0], { yanchor: "top" }),
+          edgeName(`y ${ny.toFixed(1)} µm`, [0, ny / 2, 0], { xanchor: "right", xshift: -16 }),
+          edgeName(`z ${nz.toFixed(1)} µm`, [nx, 0, nz / 2], { xanchor: "left", xshift: 4 }),
+        ],
       },
     };
   }
 
+  /** To the selection, and from there to the whole. */
   resetCamera() {
     if (!this.made) return;
-    void /** @type {any} */ (window).Plotly.relayout(this.plot, { "scene.camera": camera(this.edges) });
+    const whole = camera(this.edges);
+    const ready = this.state.selected.map((id) => this.mesh(id).trace).filter(Boolean);
+    const near = ready.length ? closeUp(this.edges, ready) : whole;
+    const there = !this.held && JSON.stringify(this.camera) === JSON.stringify(near);
+    this.camera = there ? whole : near;
+    this.held = there;
+    void /** @type {any} */ (window).Plotly.relayout(this.plot, { "scene.camera": this.camera });
   }
 
   resize() {
@@ -215,6 +258,11 @@ export class Scene {
   }
 }
 
+/** @param {string} text @param {number[]} at µm (x, y, z) @param {object} place */
+function edgeName(text, [x, y, z], place) {
+  return { text, x, y, z, showarrow: false, font: { size: 10.5, color: "#a7b2bd" }, ...place };
+}
+
 /** @param {import("./glb.js").Mesh} mesh @param {number} id */
 function trace({ positions, triangles }, id) {
   const pick = (/** @type {Float32Array | Uint32Array} */ from, /** @type {number} */ k) => {
@@ -227,7 +275,10 @@ function trace({ positions, triangles }, id) {
     x: pick(positions, 0), y: pick(positions, 1), z: pick(positions, 2),
     i: pick(triangles, 0), j: pick(triangles, 1), k: pick(triangles, 2),
     hovertemplate: `#${id}<extra></extra>`, flatshading: false,
-    lighting: { ambient: 0.5, diffuse: 0.8, specular: 0.25, roughness: 0.6, fresnel: 0.1 },
+    lighting: {
+      ambient: 0.5, diffuse: 0.8, specular: 0.25, roughness: 0.6, fresnel: 0.1,
+      vertexnormalsepsilon: 1e-30, facenormalsepsilon: 1e-30, // triangles of a few nm are not degenerate
+    },
     lightposition: { x: -2000, y: -4000, z: -6000 },
   };
 }
