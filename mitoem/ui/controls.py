@@ -11,7 +11,7 @@ SYNTHETIC = "synthetic phantom"
 
 _COPY_HTML = '<button type="button" aria-live="polite">Copy link</button>'
 _COPY_CSS = """
-button { font: inherit; font-size: .875rem; height: 2.25rem; padding: 0 .75rem; width: 100%;
+button { font: inherit; font-size: .875rem; height: 2.5rem; padding: 0 .75rem; width: 100%;
   color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, .35rem);
   white-space: nowrap; }

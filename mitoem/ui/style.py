@@ -16,9 +16,12 @@ FONT = '"Source Sans", "Source Sans 3", sans-serif'
 
 _CSS = """
 <style>
-.stMainBlockContainer { padding: 4.1rem 2rem 2rem; max-width: 1900px; }
+.stMainBlockContainer { padding: 3.2rem 2rem 1rem; max-width: 1900px; }
+[data-testid="stHeader"], [data-testid="stHeader"] > * { height: 3rem; min-height: 3rem; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; }
+[data-testid="stCaptionContainer"] { opacity: .74; }
 [data-testid="stAppDeployButton"] { display: none; }
-.st-key-frame { padding-bottom: .55rem;
+.st-key-frame { padding-bottom: .4rem; margin-bottom: -.35rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent);
   flex-wrap: nowrap !important; overflow-x: auto; }
 .st-key-frame > div { flex: 0 0 auto; }

@@ -6,7 +6,7 @@
 /** @import { Layout, Renderer } from "./types.js" */
 import { el, write } from "./dom.js";
 
-const BELOW = 20; // CSS pixels left free under the viewer
+const BELOW = 17; // CSS pixels left free under the viewer
 
 export class Panes {
   /**
