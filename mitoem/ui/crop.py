@@ -39,9 +39,8 @@ def facts(box: Box, info: VolumeInfo) -> str:
     )
     cost = estimate(box.shape, info.voxel_size)
     return (
-        f"`{box}`  \n**{size}** voxels (z, y, x) · **{extent}** µm · {split(box, info)}  \n"
-        f"about **{max(1, round(cost[0]))} s** and **{cost[1] / 1e9:.1f} GB** on this machine, "
-        "when it is idle"
+        f"`{box}` · {split(box, info)}  \n**{size}** voxels (z, y, x)  \n**{extent}** µm  \n"
+        f"about **{max(1, round(cost[0]))} s** when idle · **{cost[1] / 1e9:.1f} GB** of memory"
     )
 
 
@@ -60,7 +59,7 @@ def check_size(box: Box) -> None:
 def split(box: Box, info: VolumeInfo) -> str:
     """The splits that the box's sections belong to."""
     inside = [s.name for s in info.splits if s.start < box.stop[0] and s.stop > box.start[0]]
-    return " and ".join(inside) if inside else "no split"
+    return " and ".join(inside) if inside else "in no split"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
