@@ -17,10 +17,10 @@ import tifffile
 from mitoem import manifest, meshes, ome, pyramid
 from mitoem.errors import RequestInvalid, SourceUnsupported
 from mitoem.geometry import Box, VoxelSize
+from mitoem.ingestion.disk import disk_error, write_json
 from mitoem.ingestion.hdf5 import MAIN
 from mitoem.ingestion.layer import Layer, write_layer
 from mitoem.ingestion.placing import Watch, from_array
-from mitoem.ingestion.writer import disk_error, write_json
 from mitoem.render import Figure
 from mitoem.volume import Volume
 

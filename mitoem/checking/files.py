@@ -10,9 +10,9 @@ from typing import Any
 from mitoem.checking.finding import Finding, differs
 from mitoem.errors import MitoEMError
 from mitoem.geometry import Box, Index
+from mitoem.ingestion.layout import aligned
 from mitoem.ingestion.placing import around
 from mitoem.ingestion.shelf import PARTIAL
-from mitoem.ingestion.writer import aligned
 from mitoem.manifest import FILE
 from mitoem.volume import IMAGE, Volume, array_path, coarse
 

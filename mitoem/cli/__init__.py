@@ -15,7 +15,7 @@ from typing import Any
 from mitoem.cli import data, science
 from mitoem.cli.console import Console
 from mitoem.errors import MitoEMError
-from mitoem.ingestion.writer import disk_error
+from mitoem.ingestion.disk import disk_error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,10 +21,11 @@ import numpy as np
 from mitoem import catalog, manifest, ome, pyramid
 from mitoem.errors import DiskFull, LabelsInvalid, MitoEMError, RunCancelled, VolumeExists
 from mitoem.geometry import Box, VoxelSize
+from mitoem.ingestion.disk import disk_error, write_json
 from mitoem.ingestion.layer import Layer, write_layer
+from mitoem.ingestion.layout import aligned, shards
 from mitoem.ingestion.placing import Placed, Watch, around, coverage
 from mitoem.ingestion.shelf import PARTIAL, held, local, publish, swap
-from mitoem.ingestion.writer import aligned, disk_error, shards, write_json
 from mitoem.manifest import LabelSet, VolumeInfo
 from mitoem.volume import Volume, open_at
 

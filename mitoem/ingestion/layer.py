@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from mitoem import blocks
 from mitoem.geometry import Box
+from mitoem.ingestion.layout import CHUNK, create_arrays, units
 from mitoem.ingestion.placing import Placed, Watch, sections
-from mitoem.ingestion.writer import CHUNK, LayerStats, LayerWriter, create_arrays, units
+from mitoem.ingestion.writer import LayerStats, LayerWriter
 from mitoem.manifest import LevelInfo
 
 READ_BYTES = 1 << 25

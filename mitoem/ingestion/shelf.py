@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from mitoem import catalog, manifest, ome
 from mitoem.errors import VolumeExists, VolumeInvalid
-from mitoem.ingestion.writer import shards, write_json
+from mitoem.ingestion.disk import write_json
+from mitoem.ingestion.layout import shards
 from mitoem.manifest import VolumeInfo
 from mitoem.volume import Volume, open_at
 

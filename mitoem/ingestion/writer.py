@@ -1,15 +1,7 @@
-"""One layer of a volume, written section by section with all its levels in one pass.
-
-Sharded Zarr v3: chunks 32 × 128 × 128 in shards of at most 128 × 1024 × 1024, each chunk
-compressed by Blosc-LZ4 and closed by a CRC-32C. Every chunk inside the written region is stored,
-zeros too, so that a chunk that is absent there is a fault and never reads as background.
-"""
+"""One unit of a layer, written section by section with all its levels in one pass."""
 
 from __future__ import annotations
 
-import errno
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,62 +15,15 @@ import tensorstore as ts
 from PIL import Image
 
 from mitoem import pyramid
-from mitoem.errors import DiskFull, SourceUnreadable
-from mitoem.geometry import Box, Index
+from mitoem.errors import SourceUnreadable
+from mitoem.geometry import Box
+from mitoem.ingestion.disk import disk_error
+from mitoem.ingestion.layout import WRITING, shard_shape
 from mitoem.manifest import GreyStats, LevelInfo
 from mitoem.volume import coarse, open_array, to_url
 
-CHUNK: Index = (32, 128, 128)
-SHARD: Index = (128, 1024, 1024)
-
-SLAB_BYTES = 1 << 27
-"""The block of sections that is shrunk and stored at a time, per layer: as deep as a shard."""
-
 MOST_WRITES = 2
 """Shards on their way to the disk at a time."""
-
-WRITING = {"store_data_equal_to_fill_value": True, "cache_pool": {"total_bytes_limit": 0}}
-"""How arrays are opened for writing: zeros are stored, and nothing written is kept in memory."""
-
-
-def shard_shape(shape: Index, itemsize: int) -> Index:
-    """Shards of an array: what fits of 128 × 1024 × 1024, in whole chunks and one slab deep."""
-    z, y, x = (
-        min(shard, -(-n // chunk) * chunk)
-        for n, shard, chunk in zip(shape, SHARD, CHUNK, strict=True)
-    )
-    while z > CHUNK[0] and z * shape[1] * shape[2] * itemsize > SLAB_BYTES:
-        z = max(CHUNK[0], z // 2 // CHUNK[0] * CHUNK[0])
-    return z, y, x
-
-
-def array_metadata(level: LevelInfo, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Zarr v3 metadata of a level; TensorStore and Neuroglancer read its voxel size there too."""
-    little = {"name": "bytes", "configuration": {"endian": "little"}}
-    blosc = {
-        "cname": "lz4",
-        "clevel": 5,
-        "shuffle": "shuffle" if dtype.itemsize > 1 else "noshuffle",
-        "typesize": dtype.itemsize,
-        "blocksize": 0,
-    }
-    sharding = {
-        "chunk_shape": list(CHUNK),
-        "codecs": [little, {"name": "blosc", "configuration": blosc}, {"name": "crc32c"}],
-        "index_codecs": [little, {"name": "crc32c"}],
-        "index_location": "end",
-    }
-    grid = {"chunk_shape": list(shard_shape(level.shape, dtype.itemsize))}
-    return {
-        "attributes": {"dimension_units": [f"{edge:.10g} nm" for edge in level.voxel_size]},
-        "shape": list(level.shape),
-        "data_type": dtype.name,
-        "chunk_grid": {"name": "regular", "configuration": grid},
-        "chunk_key_encoding": {"name": "default"},
-        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
-        "fill_value": 0,
-        "dimension_names": ["z", "y", "x"],
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +81,7 @@ class LayerWriter:
         self._regions = [coarse(region, level.factors) for level in levels]
         self._shards = [shard_shape(level.shape, dtype.itemsize) for level in levels]
         self._next = [box.start[0] for box in self._regions]
-        self._blocks: list[npt.NDArray[Any] | None] = [None for _ in levels]
+        self._blocks: list[list[npt.NDArray[Any]] | None] = [None for _ in levels]
         self._held = [0 for _ in levels]
         self._ids = [np.zeros(0, np.uint32) for _ in levels]
         self._per_section = np.zeros(levels[0].shape[0], np.int64)
@@ -181,61 +126,78 @@ class LayerWriter:
         del sections
         while waiting:
             level, planes = waiting.pop()
-            block, rest = self._fill(level, planes)
+            bands, rest = self._fill(level, planes)
             del planes
             if len(rest):
                 waiting.append((level, rest))
             del rest
-            if block is None:
-                continue
-            if self.is_labels and level:
-                self._see(level, block)
-            self._store(level, block)
-            self._next[level] += len(block)
-            if level + 1 < len(self._levels):
-                factors = pyramid.step(self._levels[level].factors, self._levels[level + 1].factors)
-                shrink = pyramid.shrink_labels if self.is_labels else pyramid.shrink_image
-                waiting.append((level + 1, shrink(block, factors)))
-            del block  # the largest array there is: gone before the next level is stored
+            if bands is not None:
+                shrunk = self._spend(level, bands)
+                if shrunk is not None:
+                    waiting.append((level + 1, shrunk))
 
     def _fill(
         self, level: int, planes: npt.NDArray[Any]
-    ) -> tuple[npt.NDArray[Any] | None, npt.NDArray[Any]]:
-        """A block of a whole shard's depth, if the planes complete one, and the planes left."""
+    ) -> tuple[list[npt.NDArray[Any]] | None, npt.NDArray[Any]]:
+        """A block of a whole shard's depth, if the planes complete one, and the planes left.
+
+        A block is a list of bands, one per row of shards, so that each can go when it is stored.
+        """
         z, held = self._next[level], self._held[level]
         depth = self._shards[level][0]
         full = min(depth - z % depth, self._regions[level].stop[0] - z)
+        rows = self._rows(level)
         if held == 0 and len(planes) >= full:
-            return planes[:full], planes[full:]
-        block = self._blocks[level]
-        if block is None:
-            block = np.empty((full, *planes.shape[1:]), self.dtype)
+            return [planes[:full, a:b] for a, b in rows], planes[full:]
+        bands = self._blocks[level] or [
+            np.empty((full, b - a, planes.shape[2]), self.dtype) for a, b in rows
+        ]
         taken = min(full - held, len(planes))
-        block[held : held + taken] = planes[:taken]
+        for band, (a, b) in zip(bands, rows, strict=True):
+            band[held : held + taken] = planes[:taken, a:b]
         if held + taken == full:
             self._blocks[level], self._held[level] = None, 0
-            return block, planes[taken:]
-        self._blocks[level], self._held[level] = block, held + taken
+            return bands, planes[taken:]
+        self._blocks[level], self._held[level] = bands, held + taken
         return None, planes[taken:]
 
-    def _store(self, level: int, block: npt.NDArray[Any]) -> None:
-        """Write a block shard by shard, each in one piece, leaving out those that exist."""
-        box = self._regions[level]
-        z0, size = self._next[level], self._shards[level]
-        z = z0 // size[0]
-        for y in range(box.start[1] // size[1], -(-box.stop[1] // size[1])):
-            for x in range(box.start[2] // size[2], -(-box.stop[2] // size[2])):
-                if (self._directory / f"{level}/c/{z}/{y}/{x}").exists():
-                    continue
-                y0, y1 = max(y * size[1], box.start[1]), min((y + 1) * size[1], box.stop[1])
-                x0, x1 = max(x * size[2], box.start[2]), min((x + 1) * size[2], box.stop[2])
-                part = block[:, y0 - box.start[1] : y1 - box.start[1],
-                             x0 - box.start[2] : x1 - box.start[2]]  # fmt: skip
-                self._wait(MOST_WRITES - 1)
-                transaction = ts.Transaction()
-                store = self._stores[level].with_transaction(transaction)
-                store[z0 : z0 + len(block), y0:y1, x0:x1].write(part).result()
-                self._writes.append(transaction.commit_async())
+    def _rows(self, level: int) -> list[tuple[int, int]]:
+        """Where the rows of shards cut the region's plane, counted from its first row."""
+        start, stop = self._regions[level].start[1], self._regions[level].stop[1]
+        size = self._shards[level][1]
+        cuts = range(start // size * size + size, stop, size)
+        return [(a - start, b - start) for a, b in pairwise([start, *cuts, stop])]
+
+    def _spend(self, level: int, bands: list[npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
+        """Store a block and shrink it for the next level, letting go of each band on the way."""
+        depth, shrunk = len(bands[0]), []
+        shrink = pyramid.shrink_labels if self.is_labels else pyramid.shrink_image
+        for a, _ in self._rows(level):
+            band = bands.pop(0)
+            if self.is_labels and level:
+                self._see(level, band)
+            self._store(level, band, self._regions[level].start[1] + a)
+            if level + 1 < len(self._levels):
+                fine, small = self._levels[level].factors, self._levels[level + 1].factors
+                shrunk.append(shrink(band, pyramid.step(fine, small)))
+            del band
+        self._next[level] += depth
+        return np.concatenate(shrunk, axis=1) if shrunk else None
+
+    def _store(self, level: int, band: npt.NDArray[Any], y0: int) -> None:
+        """Write a row of shards, each in one piece, leaving out those that exist."""
+        box, z0, size = self._regions[level], self._next[level], self._shards[level]
+        z, y, y1 = z0 // size[0], y0 // size[1], y0 + band.shape[1]
+        for x in range(box.start[2] // size[2], -(-box.stop[2] // size[2])):
+            if (self._directory / f"{level}/c/{z}/{y}/{x}").exists():
+                continue
+            x0, x1 = max(x * size[2], box.start[2]), min((x + 1) * size[2], box.stop[2])
+            self._wait(MOST_WRITES - 1)
+            transaction = ts.Transaction()
+            store = self._stores[level].with_transaction(transaction)
+            part = band[:, :, x0 - box.start[2] : x1 - box.start[2]]
+            store[z0 : z0 + len(band), y0:y1, x0:x1].write(part).result()
+            self._writes.append(transaction.commit_async())
 
     def _wait(self, left: int) -> None:
         """Wait until at most ``left`` writes are under way."""
@@ -244,62 +206,3 @@ class LayerWriter:
                 self._writes.pop(0).result()
             except (ValueError, OSError) as error:
                 raise disk_error(error) from error
-
-
-def aligned(box: Box, levels: Sequence[LevelInfo]) -> Box:
-    """The box grown outwards to whole voxels of every level, inside the volume."""
-    factors = levels[-1].factors
-    z0, y0, x0 = (a // f * f for a, f in zip(box.start, factors, strict=True))
-    z1, y1, x1 = (
-        min(n, -(-b // f) * f) for b, f, n in zip(box.stop, factors, levels[0].shape, strict=True)
-    )
-    return Box((z0, y0, x0), (z1, y1, x1))
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-def shards(directory: Path, levels: int) -> dict[str, dict[str, int]]:
-    """Bytes of every shard file below the arrays of a layer: level -> path -> bytes."""
-    return {
-        str(n): {
-            path.relative_to(directory / str(n)).as_posix(): path.stat().st_size
-            for path in sorted((directory / str(n)).glob("c/*/*/*"))
-        }
-        for n in range(levels)
-    }
-
-
-def disk_error(error: Exception) -> Exception:
-    """DiskFull for a full disk, else the error itself."""
-    full = "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC
-    if full or "RESOURCE_EXHAUSTED" in str(error):
-        return DiskFull(f"the disk is full: {str(error).splitlines()[0][:300]}")
-    return error
-
-
-def create_arrays(directory: Path, levels: Sequence[LevelInfo], *, dtype: np.dtype[Any]) -> None:
-    """The empty arrays of a layer, one per level; those that exist are left as they are."""
-    for n, level in enumerate(levels):
-        metadata = array_metadata(level, dtype)
-        overrides = WRITING | {"metadata": metadata, "create": True, "open": True}
-        open_array(to_url(directory / str(n)), overrides=overrides)
-
-
-def units(region: Box, levels: Sequence[LevelInfo], *, dtype: np.dtype[Any]) -> list[Box]:
-    """The region cut along z where every level's shards end: units share no shard.
-
-    They can be written in any order, by several processes, and one by one after a stop.
-    """
-    depth = math.lcm(
-        *(shard_shape(one.shape, dtype.itemsize)[0] * one.factors[0] for one in levels)
-    )
-    cuts = range(region.start[0] // depth * depth + depth, region.stop[0], depth)
-    edges = [region.start[0], *cuts, region.stop[0]]
-    plane0, plane1 = region.start[1:], region.stop[1:]
-    return [Box((a, *plane0), (b, *plane1)) for a, b in pairwise(edges)]
