@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from mitoem.manifest import LevelInfo
 
 READ_BYTES = 1 << 25
 """Voxels read at a time; the next are read while these are written."""
+
+AHEAD_BYTES = 6 * READ_BYTES
+"""Voxels of an image read ahead while a block is written; labels, whose blocks are the largest,
+read one piece ahead."""
 
 STATE = ".units"
 """Directory of the finished units' statistics, inside the layer's own."""
@@ -73,7 +78,8 @@ def write_units(layer: Layer, run: Sequence[Box], *, watch: Watch) -> int:
     z, region = run[0].start[0], layer.region
     whole = Box(run[0].start, run[-1].stop)
     depth = max(1, min(CHUNK[0], READ_BYTES // (whole.size // whole.shape[0])))
-    stream = _ahead(sections(layer.parts, whole, dtype=layer.dtype, depth=depth))
+    ahead = 1 if layer.dtype != np.uint8 else max(1, AHEAD_BYTES // READ_BYTES)
+    stream = _ahead(sections(layer.parts, whole, dtype=layer.dtype, depth=depth), ahead)
     held: npt.NDArray[Any] | None = None
     for unit in run:
         writer = LayerWriter(layer.directory, layer.levels, dtype=layer.dtype, region=unit)
@@ -99,12 +105,12 @@ def _runs(left: Sequence[Box]) -> list[tuple[Box, ...]]:
     return [tuple(run) for run in runs]
 
 
-def _ahead(slabs: Iterator[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-    """The same slabs, the next one being read while this one is written."""
+def _ahead(slabs: Iterator[npt.NDArray[Any]], count: int) -> Iterator[npt.NDArray[Any]]:
+    """The same slabs, the next ``count`` being read while this one is written."""
     with ThreadPoolExecutor(1) as reader:
-        waiting = reader.submit(next, slabs, None)
-        while (slab := waiting.result()) is not None:
-            waiting = reader.submit(next, slabs, None)
+        waiting = deque(reader.submit(next, slabs, None) for _ in range(count))
+        while (slab := waiting.popleft().result()) is not None:
+            waiting.append(reader.submit(next, slabs, None))
             yield slab
             del slab
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,20 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from isal import igzip
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import MITOEM_VOXEL_SIZE, Index, VoxelSize
-from mitoem.ingestion.source import Content, Source, Wanted, naming, planes_from_stream
+from mitoem.ingestion.source import (
+    STREAM_FAULTS,
+    Content,
+    Source,
+    Wanted,
+    naming,
+    planes_from_stream,
+)
 
 GZIP = b"\x1f\x8b"
 _MAGIC = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -91,7 +98,7 @@ def _header_class(head: bytes) -> Any:
 def _stream(content: Content) -> Iterator[BufferedIOBase]:
     with content.open() as raw:
         if content.head.startswith(GZIP):
-            with gzip.GzipFile(fileobj=raw) as stream:
+            with igzip.IGzipFile(fileobj=raw) as stream:
                 yield stream
         else:
             yield raw
@@ -100,7 +107,7 @@ def _stream(content: Content) -> Iterator[BufferedIOBase]:
 def _header(stream: BufferedIOBase, content: Content) -> Any:
     try:
         return _header_class(_head(content)).from_fileobj(stream)
-    except (OSError, EOFError, zlib.error, WrapStructError, HeaderDataError) as error:
+    except (*STREAM_FAULTS, WrapStructError, HeaderDataError) as error:
         raise SourceUnreadable(f"{content.where}: no readable NIfTI header ({error})") from error
 
 
@@ -141,6 +148,6 @@ def _skip(stream: BufferedIOBase, count: int, content: Content) -> None:
     try:
         if len(stream.read(count)) == count:
             return
-    except (OSError, EOFError, zlib.error) as error:
+    except STREAM_FAULTS as error:
         raise SourceUnreadable(f"{content.where}: {error}") from error
     raise SourceUnreadable(f"{content.where}: ends before its voxels, at byte {count}")

@@ -13,12 +13,25 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from mitoem.errors import MitoEMError, SourceNotFound, SourceUnreadable
 from mitoem.geometry import Index, VoxelSize
 
 HEAD = 560
 """Bytes from the start of a file by which readers recognise it."""
+
+
+_ISAL_FAULT: Any = isal_zlib.error  # its stub types it as an instance
+
+STREAM_FAULTS: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    _ISAL_FAULT,
+)
+"""What a damaged or truncated stream raises while it is read."""
 
 
 class Slabs(Protocol):
@@ -159,7 +172,7 @@ def planes_from_stream(
                 filled += got
             if to_the_end and filled == len(view) and z + count == nz and stream.read(1):
                 reason = ", and more behind them"
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except STREAM_FAULTS as error:
             reason = f" ({error})"
         if reason or filled < len(view):
             raise SourceUnreadable(
@@ -178,7 +191,7 @@ def _skip(stream: BufferedIOBase, count: int, where: str) -> None:
     while left:
         try:
             got = len(stream.read(min(left, 1 << 24)))
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        except STREAM_FAULTS as error:
             raise SourceUnreadable(f"{where}: {error}") from error
         if not got:
             raise SourceUnreadable(f"{where}: expected {count} bytes, found {count - left}")

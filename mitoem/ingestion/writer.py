@@ -22,7 +22,7 @@ from mitoem.ingestion.layout import WRITING, shard_shape
 from mitoem.manifest import GreyStats, LevelInfo
 from mitoem.volume import coarse, open_array, to_url
 
-MOST_WRITES = 2
+MOST_WRITES = 1
 """Shards on their way to the disk at a time."""
 
 
