@@ -37,6 +37,11 @@ IMPLAUSIBLE_NM = 10_000.0
 """No electron micrograph has a voxel edge above this; such a header holds nanometres."""
 
 
+HEADER_FAULTS: tuple[type[Exception], ...] = (*STREAM_FAULTS, WrapStructError, HeaderDataError)
+
+inflate: Any = igzip.IGzipFile  # gzip.GzipFile with ISA-L inside, 1.6 times as fast; untyped
+
+
 def recognise(content: Content) -> bool:
     """Whether the first bytes are a NIfTI header, or a gzip stream of one."""
     return _header_class(_head(content)) is not None
@@ -98,7 +103,7 @@ def _header_class(head: bytes) -> Any:
 def _stream(content: Content) -> Iterator[BufferedIOBase]:
     with content.open() as raw:
         if content.head.startswith(GZIP):
-            with igzip.IGzipFile(fileobj=raw) as stream:
+            with inflate(fileobj=raw) as stream:
                 yield stream
         else:
             yield raw
@@ -107,7 +112,7 @@ def _stream(content: Content) -> Iterator[BufferedIOBase]:
 def _header(stream: BufferedIOBase, content: Content) -> Any:
     try:
         return _header_class(_head(content)).from_fileobj(stream)
-    except (*STREAM_FAULTS, WrapStructError, HeaderDataError) as error:
+    except HEADER_FAULTS as error:
         raise SourceUnreadable(f"{content.where}: no readable NIfTI header ({error})") from error
 
 
