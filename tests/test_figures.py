@@ -91,7 +91,7 @@ def test_the_size_lines_stand_where_sizes_are_drawn(
     assert places == pytest.approx(expected)
     labels = [one.text for one in plot.layout.annotations[1:]]
     assert labels == ([] if scale is None else ["2,000", "5,000", "15,000"])
-    assert ("Lines: 2,000 voxels" in caption(plot)) == bool(expected)
+    assert ("2,000 voxels: the dataset card's minimum" in caption(plot)) == bool(expected)
 
 
 def test_groups_are_stacked_on_a_linear_axis_and_overlaid_on_a_log_one() -> None:

@@ -15,9 +15,9 @@ from mitoem.morphometry.columns import MEDIUM_VOXELS, SMALL_VOXELS
 TRUNCATION_VOXELS: Final = 2_000
 """Least voxels of a MitoEM instance, as its data set card states; nobody has verified it."""
 
-LIMITS_NOTE: Final = (
-    "<br>Lines: 2,000 voxels, the least that MitoEM states; 5,000 and 15,000, its size classes."
-)
+
+WHOLE_TICKS: Final = 6
+"""Bars lower than this would get ticks at halves of an instance."""
 
 
 def histogram(
@@ -43,7 +43,7 @@ def histogram(
     ink = INKS[theme]
     traces, tallest = _bars(drawn, column, edges, group, overlaid=log_y, ink=ink)
     lines = _limits(drawn.rows, column, edges)
-    plot = figure(traces, theme=theme, caption=drawn.caption + (LIMITS_NOTE if lines else ""))
+    plot = figure(traces, theme=theme, caption=drawn.caption + _note(lines))
     room = (edges[-1] - edges[0]) * 0.02
     plain = {"range": [edges[0] - room, edges[-1] + room]}
     plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))
@@ -51,6 +51,8 @@ def histogram(
     if log_y:
         top = float(np.log10(max(tallest, 1) * 1.6))
         plot.update_yaxes(type="log", range=[np.log10(0.7), top], dtick=1)
+    elif tallest < WHOLE_TICKS:
+        plot.update_yaxes(dtick=1)
     plot.update_layout(
         barmode="overlay" if log_y else "stack",
         dragmode="select",
@@ -142,6 +144,15 @@ def _limits(rows: pd.DataFrame, column: str, edges: Values) -> dict[str, tuple[f
         if at is not None and edges[0] * (1 - 1e-9) <= at <= edges[-1]:
             lines[f"{voxels:,}"] = at, dash
     return lines
+
+
+def _note(lines: dict[str, tuple[float, str]]) -> str:
+    """A line of the caption that says what the drawn lines are."""
+    least = f"{TRUNCATION_VOXELS:,}"
+    classes = " and ".join(text for text in lines if text != least)
+    told = [f"{least} voxels: the dataset card's minimum (unverified)"] if least in lines else []
+    told += [f"{classes} voxels: size classes"] if classes else []
+    return "<br>" + "; ".join(told) if told else ""
 
 
 def _draw_limits(
