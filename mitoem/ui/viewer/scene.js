@@ -18,7 +18,7 @@ import { parseGlb } from "./glb.js";
  */
 function camera(edges) {
   const radius = Math.hypot(...edges) / 2 / Math.cbrt(edges[0] * edges[1] * edges[2]);
-  return look({ x: 0, y: 0.09 * radius, z: 0 }, 2.5 * radius);
+  return look({ x: 0, y: 0.2 * radius, z: 0 }, 2.5 * radius);
 }
 
 /** @param {{x: number, y: number, z: number}} center @param {number} distance */
@@ -279,7 +279,7 @@ function trace({ positions, triangles }, id) {
       ambient: 0.5, diffuse: 0.8, specular: 0.25, roughness: 0.6, fresnel: 0.1,
       vertexnormalsepsilon: 1e-30, facenormalsepsilon: 1e-30, // triangles of a few nm are not degenerate
     },
-    lightposition: { x: -2000, y: -4000, z: -6000 },
+    lightposition: { x: 1e5, y: 1e5, z: 0 },
   };
 }
 
