@@ -20,7 +20,7 @@ with left:
     st.subheader("2  Model")
     if st.button(f"Model card · {cache.model()['name']}", width="stretch"):
         model_card.show()
-    prediction.earlier()
+    prediction.earlier(at)
 with right:
     run_id = address.word("run", "")
     if run_id:

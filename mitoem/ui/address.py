@@ -88,8 +88,9 @@ def change(**words: str | None) -> None:
 
 
 def enter(volume: str) -> None:
-    """Go to another volume: no word of the view of this one means anything there."""
-    others = {k: v for k, v in _words().items() if k not in WORDS}
+    """Go to another volume: no view, run or prediction of this one means anything there."""
+    of_volume = (*WORDS, *OWN["inference"], *OWN["evaluate"])
+    others = {k: v for k, v in _words().items() if k not in of_volume}
     st.session_state[_WORDS] = others | {"volume": volume}
 
 

@@ -47,7 +47,7 @@ def truth(info: VolumeInfo, box: Box) -> str | None:
     return None
 
 
-def earlier() -> None:
+def earlier(at: Here) -> None:
     """Runs of this server, newest first, to come back to."""
     found = [one for one in jobs.runs(runs.root(), last=_LOOK) if one.kind in ("predict", "decode")]
     if not found:
@@ -59,9 +59,15 @@ def earlier() -> None:
                 f"{one.id[:6]} · {request['volume']} · {request['box']} · {one.state}",
                 key=f"earlier_{one.id}",
                 type="tertiary",
-                on_click=lambda run_id: address.change(run=run_id, save=None),
-                args=(one.id,),
+                on_click=_revisit,
+                args=(one.id, request["volume"], at.info.name),
             )
+
+
+def _revisit(run_id: str, volume: str, current: str) -> None:
+    if volume != current:
+        address.enter(volume)
+    address.change(run=run_id, save=None)
 
 
 def show(run_id: str) -> None:
