@@ -31,4 +31,5 @@ else:
         with right:
             numbers = comparison.numbers(tables, complete_only=complete_only)
             comparison.table(numbers, names=(a, b))
-        st.info(comparison.ONE_SPECIMEN)
+        if told := comparison.caveat(a, b):
+            st.info(told)

@@ -55,10 +55,9 @@ def summary(info: VolumeInfo) -> str:
         f"**{extent}** µm",
     ]
     for labels in info.labels:
-        share = sum(box.size for box in labels.coverage) / Box.whole(info.shape).size
+        share = 100 * sum(box.size for box in labels.coverage) / Box.whole(info.shape).size
         lines.append(
-            f"**{labels.instances:,}** instances in labels “{labels.name}” ({labels.kind}), "
-            f"covering {share:.0%}"
+            f"**{labels.instances:,}** instances in “{labels.name}” · {share:.3g} % labelled"
         )
     if info.splits:
         lines.append(" · ".join(f"{s.name} {s.start}–{s.stop - 1}" for s in info.splits))

@@ -18,6 +18,11 @@ ONE_SPECIMEN = (
 )
 
 
+OTHER_PARTS = (
+    "A and B label different parts of this volume: some of the difference is where they look."
+)
+
+
 def sets() -> list[str]:
     """Every measured or measurable label set of this server, as ``volume/labels``."""
     return [
@@ -65,7 +70,10 @@ def numbers(tables: dict[str, pd.DataFrame], *, complete_only: bool) -> pd.DataF
         x, y = (_values(frame, name, complete_only=complete_only) for frame in (a, b))
         if not (np.isfinite(x).any() and np.isfinite(y).any()):
             continue
-        row: dict[str, object] = {"Measure": figures.title(name)}
+        row: dict[str, object] = {
+            "Measure": figures.title(name),
+            "Cliff's delta": effects.cliffs_delta(x, y),
+        }
         for side, values in (("A", x), ("B", y)):
             found = effects.summary(values)
             row |= {
@@ -73,7 +81,7 @@ def numbers(tables: dict[str, pd.DataFrame], *, complete_only: bool) -> pd.DataF
                 f"median {side}": found.median,
                 f"IQR {side}": f"{found.lower:.4g} – {found.upper:.4g}",
             }
-        rows.append(row | {"Cliff's delta": effects.cliffs_delta(x, y)})
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -84,6 +92,12 @@ def _values(frame: pd.DataFrame, name: str, *, complete_only: bool) -> effects.V
 
 def table(frame: pd.DataFrame, *, names: tuple[str, str]) -> None:
     """The numbers, and their CSV, which names the sets."""
+    if frame.empty:
+        st.caption(
+            "Nothing to compare: one side has no complete instance. Switch “complete only” off to "
+            "include cut ones."
+        )
+        return
     st.dataframe(
         frame,
         hide_index=True,
@@ -106,6 +120,16 @@ def table(frame: pd.DataFrame, *, names: tuple[str, str]) -> None:
         mime="text/csv",
         on_click="ignore",
     )
+
+
+def caveat(a: str, b: str) -> str:
+    """What the difference of two sets does not tell, or nothing."""
+    (one, first), (other, second) = (tuple(name.split("/", 1)) for name in (a, b))
+    if one != other:
+        return ONE_SPECIMEN
+    info = cache.volume(one).info
+    same = info.label_set(first).coverage == info.label_set(second).coverage
+    return "" if same else OTHER_PARTS
 
 
 def too_few(found: list[str]) -> None:

@@ -27,13 +27,14 @@ def choose(at: Here) -> tuple[str, str] | None:
     others = [one.name for one in at.info.labels if one.kind == "prediction"]
     if not truths or not others:
         lacks = "truth" if not truths else "saved prediction"
+        run = "Run the model on Inference and save the result, or add" if truths else "Add"
         panels.empty(
             f"{at.info.name} has no {lacks} yet",
-            "Evaluate compares truth with a saved prediction. Run the model on Inference and save "
-            "the result, or add labels of your own:",
-            code=f"python -m mitoem labels add {at.info.name}/my-prediction --from FILE.h5",
+            f"Evaluate compares truth with a saved prediction. {run} labels of your own:",
+            code=f"python -m mitoem labels add {at.info.name}/"
+            f"{'my-prediction' if truths else 'truth'} --from FILE.h5",
         )
-        if others or truths:
+        if truths:
             st.page_link(menu.page("inference"), label="Go to Inference")
         return None
     wished = address.word("prediction", others[-1])
@@ -131,7 +132,7 @@ def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None
         {
             "type": rows["kind"],
             "truth": [str(one) if one else "–" for one in rows["truth"]],
-            "prediction": [", ".join(str(i) for i in ids) for ids in rows["predictions"]],
+            "prediction": [", ".join(str(i) for i in ids) or "–" for ids in rows["predictions"]],
             "voxels": rows["voxels"],
             "IoU": rows["iou"],
             "lost voxels": rows["lost"],
@@ -141,7 +142,7 @@ def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None
     picked = st.dataframe(
         shown,
         hide_index=True,
-        height=min(420, 40 + 35 * len(shown)),
+        height=min(420, 36 + 33 * max(1, len(shown))),
         key="errors",
         on_select="rerun",
         selection_mode="single-row",

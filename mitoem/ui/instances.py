@@ -82,7 +82,7 @@ def listing(at: Here, shown: pd.DataFrame) -> None:
         frame,
         key=key,
         hide_index=True,
-        height=500,
+        height=min(500, 36 + 33 * max(2, len(frame))),
         on_select=lambda: _select(key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": chosen}},
@@ -90,7 +90,7 @@ def listing(at: Here, shown: pd.DataFrame) -> None:
     )
     hidden = len(at.view.sel) - len(chosen)
     st.caption(
-        "Click rows to select."
+        ("Click rows to select." if ids else "No instance passes the filter.")
         + (f" {hidden} of the {len(at.view.sel)} selected are not among these rows." * bool(hidden))
     )
 

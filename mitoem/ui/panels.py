@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from mitoem.errors import LabelsNotFound, MitoEMError, NameInvalid, TableMissing, VolumeNotFound
+from mitoem.errors import (
+    LabelsNotFound,
+    MitoEMError,
+    NameInvalid,
+    RunNotFound,
+    TableMissing,
+    VolumeNotFound,
+)
 from mitoem.ui import cache
 
 DEMO = "python -m mitoem demo"
@@ -39,6 +46,8 @@ def error(found: MitoEMError) -> None:
             case TableMissing():
                 st.caption("Measure these labels, then come back:")
                 st.code("python -m mitoem measure NAME/LABELS", language="bash")
+            case RunNotFound():
+                st.caption("It was removed, or the link is of another server. Start a new run.")
             case LabelsNotFound():
                 st.caption("Choose another label set in the line above.")
 

@@ -62,7 +62,10 @@ def _banner(state: RunState, info: VolumeInfo) -> str:
     if any(s.start < box.stop[0] and s.stop > box.start[0] for s in train):
         return "Training slices: scores here are optimistic for any model that was trained on them."
     part = state.result.get("scored_box")
-    return f"Scored on the labelled part {part}; one crop is a small sample."
+    return (
+        f"Scored on the labelled part {part}; one crop is a small sample. Optimistic if "
+        "this tissue is in the model's training data: see its card."
+    )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -98,7 +101,7 @@ def table(state: RunState) -> None:
     st.dataframe(
         runs.table(state.id)[shown],
         hide_index=True,
-        height=260,
+        height=min(260, 36 + 33 * max(1, state.result["instances"])),
         column_config={
             "instance_id": st.column_config.NumberColumn("id"),
             "volume_um3": st.column_config.NumberColumn("volume (µm³)", format="%.4f"),
