@@ -134,8 +134,8 @@ def test_the_mesh_of_the_selection_is_drawn(page: Page, phantom: mitoem.Volume) 
 
 COUNT_RUNS = """() => { window.runs = 0; new MutationObserver((list) => {
   for (const one of list)
-    if (one.target.getAttribute('data-test-script-state') === 'running') window.runs += 1;
-}).observe(document.body, { attributes: true, subtree: true,
+    if (one.oldValue !== 'running') window.runs += 1;
+}).observe(document.body, { attributes: true, attributeOldValue: true, subtree: true,
   attributeFilter: ['data-test-script-state'] }); }"""
 
 
