@@ -6,6 +6,7 @@ from mitoem.ui import cache, cards, facts, panels
 
 st.title("Volumes on this server")
 names = cache.volume_names()
+panels.faults(cache.roots().faults())
 if not names:
     panels.empty(
         "No volumes here yet",

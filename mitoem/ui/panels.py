@@ -67,6 +67,15 @@ def notices(lines: Sequence[str]) -> None:
         st.warning("  \n".join(lines), icon=":material/link_off:")
 
 
+def faults(found: Sequence[MitoEMError]) -> None:
+    """Data roots that cannot be read now: which, why, and what that hides."""
+    for fault in found:
+        st.error(
+            f"**A data root does not answer; its volumes are not listed.**  \n`{fault}`",
+            icon=":material/cloud_off:",
+        )
+
+
 def banner(text: str, *, tone: str = "info") -> None:
     """A line that a result must not be read without."""
     show = st.warning if tone == "warning" else st.info
