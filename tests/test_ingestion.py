@@ -410,6 +410,72 @@ def test_what_a_killed_ingest_left_is_not_used_for_another_source(tmp_path: Path
     assert (volume.read() == other).all()
 
 
+def test_a_source_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    source, root = tmp_path / "i.npy", tmp_path / "root"
+    np.save(source, files.image((300, 200, 200)))
+
+    def changing(done: float, stage: str) -> None:
+        with source.open("r+b") as file:
+            file.seek(5000)
+            file.write(b"x")
+
+    with pytest.raises(errors.SourceUnreadable, match=r"i\.npy: changed while it was read"):
+        mitoem.ingest("one", source, voxel_size=(30, 8, 8), data=root, progress=changing)
+    assert mitoem.volumes(data=root) == []
+    assert not list(root.glob(".partial-*"))
+
+
+FILLED = """
+import sys
+from pathlib import Path
+import mitoem
+from mitoem.errors import DiskFull
+root, source = Path(sys.argv[1]), sys.argv[2]
+filler = root / "filler"
+def fill(done, stage):
+    if done > 0.6 and not filler.exists():
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+            except OSError:
+                pass
+try:
+    mitoem.ingest("one", source, voxel_size=(30, 8, 8), data=root, progress=fill)
+except DiskFull as error:
+    assert "the disk is full" in str(error), error
+else:
+    raise AssertionError("the disk did not fill")
+assert mitoem.volumes(data=root) == []
+kept = {path: path.stat().st_mtime_ns for path in (root / ".partial-one").rglob("c/*/*/*")}
+assert kept
+filler.unlink()
+mitoem.ingest("one", source, voxel_size=(30, 8, 8), data=root)
+for path, time in kept.items():
+    there = root / "one" / path.relative_to(root / ".partial-one")
+    assert there.stat().st_mtime_ns == time
+import shutil
+shutil.copytree(root / "one", sys.argv[3])
+"""
+
+
+def test_a_disk_that_fills_half_way_leaves_what_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    own_disk = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*own_disk, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a disk of their own to fill")
+    source, small = tmp_path / "i.npy", tmp_path / "small"
+    small.mkdir()
+    np.save(source, files.image((300, 300, 300)))
+    mounted = 'mount -t tmpfs -o size=80m tmpfs "$1" && exec "$2" -c "$3" "$1" "$4" "$5"'
+    words = [str(small), sys.executable, FILLED, str(source), str(tmp_path / "copy")]
+    subprocess.run(
+        [*own_disk, "sh", "-c", mounted, "sh", *words], check=True, cwd=Path(__file__).parents[1]
+    )
+    whole = tmp_path / "whole"
+    mitoem.ingest("one", source, voxel_size=(30, 8, 8), data=whole)
+    assert _tree(tmp_path / "copy") == _tree(whole / "one")
+
+
 def test_a_path_with_spaces_and_umlauts_works(tmp_path: Path) -> None:
     root = tmp_path / "Ein Ordner mit ü und 100%"
     root.mkdir()
