@@ -67,6 +67,7 @@ def _add_labels(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("--key", metavar="K")
     one.add_argument("--truth", action="store_true", help="these are truth, not a prediction")
     one.add_argument("--overwrite", action="store_true")
+    one.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     one.set_defaults(run=_labels_add)
     one = below.add_parser("rename", parents=[shared], help="give labels another name")
     one.add_argument("name", metavar="NAME/RUN")
@@ -120,7 +121,10 @@ def _labels_add(arguments: argparse.Namespace, console: Console) -> Answer:
         key=arguments.key,
         overwrite=arguments.overwrite,
         data=arguments.data,
+        say=console.say,
+        expect=console.expect,
         progress=console.progress,
+        scheduler=arguments.scheduler,
     )
     frame = front.table(volume, labels, data=arguments.data, progress=console.progress)
     return _described(volume) | {"labels_added": labels, "measured": len(frame)}

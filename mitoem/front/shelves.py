@@ -87,16 +87,21 @@ def add_labels(
     key: str | None = None,
     overwrite: bool = False,
     data: Data = None,
+    say: Callable[[str], None] = lambda line: None,
+    expect: Callable[[int], None] = lambda voxels: None,
     progress: Progress | None = None,
+    scheduler: str | None = None,
 ) -> Volume:
     """Put labels, an array (z, y, x) or a file, beside a volume's image at ``offset``.
 
-    Without an offset, slices lie at their numbers and all else at (0, 0, 0).
+    Without an offset, slices lie at their numbers and all else at (0, 0, 0). ``say`` hears what a
+    file was recognised as, ``expect`` how many voxels are written.
     Raises LabelsInvalid, ShapeMismatch with both shapes, VolumeExists for a taken name.
     """
     target = resolved(volume, data=data)
     if isinstance(labels, str | Path):
         source = recognise(labels, key=key, role="labels")
+        say(source.describe())
         placed = label_parts.parts_of([source], offset=offset)
         dtype = label_parts.labels_dtype([source])
     else:
@@ -104,7 +109,9 @@ def add_labels(
         dtype = smallest_dtype(int(ids.max(initial=0)))
         placed = (placing.from_array(ids.astype(dtype), offset=offset or (0, 0, 0)),)
     new = assemble.NewLabels(name, placed, dtype, kind, provenance)
-    return assemble.add_labels(target, new, overwrite=overwrite, watch=placing.Watch(progress))
+    expect(sum(part.box.size for part in placed))
+    watch = placing.Watch(progress, scheduler=scheduler)
+    return assemble.add_labels(target, new, overwrite=overwrite, watch=watch)
 
 
 def resolved(volume: str | Volume, *, data: Data = None) -> Volume:

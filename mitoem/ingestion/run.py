@@ -69,6 +69,8 @@ def run(
     for notice in image.notices if request.voxel_size is None else ():
         say(f"notice: {notice}")
     size, size_source = _voxel_size(image, request.voxel_size)
+    z, y, x = size
+    say(f"{request.name}: voxels of {z:g} × {y:g} × {x:g} nm (z, y, x; {size_source})")
     _check_image(image, rescale=request.rescale)
     parts = place_labels(image, labels, offset=request.labels_offset, crop=request.crop)
     sources = _sources(image, labels)
