@@ -2,7 +2,7 @@
 
     python -m bench.full_size --at DIRECTORY [--zips] [--planes 1000] [--side 4096]
 
-The source is a phantom repeated and shifted from section to section; image uint8 over all planes,
+The source is a phantom repeated, every other time mirrored; image uint8 over all planes,
 labels uint16 over the first half. Alone, it is a generator, so that no file limits the rate. With
 ``--zips`` it is written as MitoEM's own two zips first (PNG sections; TIFF labels in a folder of
 training and one of validation) and the command line ingests, measures and checks them, each in a
@@ -36,7 +36,7 @@ from mitoem.ingestion import assemble, placing
 
 
 def repeated(small: np.ndarray, planes: int, side: int, *, distinct: bool = False) -> placing.Slabs:
-    """Sections of any number and size from a small volume, each shifted a little.
+    """Sections of any number and size from a small volume, every other copy of it mirrored.
 
     ``distinct``: ids, each copy of which is another.
     """
@@ -51,10 +51,11 @@ def repeated(small: np.ndarray, planes: int, side: int, *, distinct: bool = Fals
             slab = np.empty((count, side, side), small.dtype)
             for n in range(count):
                 at = z + n
-                section = np.roll(small[at % len(small)], 7 * (at // len(small)), axis=1)
+                copy, place = divmod(at, len(small))
+                section = small[place][::-1] if copy % 2 else small[place]
                 slab[n] = np.tile(section, (across, across))[:side, :side]
                 if distinct:
-                    copies = at // len(small) % (65535 // (step * across**2)) * across**2
+                    copies = copy % (65535 // (step * across**2)) * across**2
                     slab[n] += (tile + copies * step).astype(small.dtype) * (slab[n] > 0)
             yield slab
 

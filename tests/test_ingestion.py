@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import files
+import h5py
 import nibabel as nib
 import numpy as np
 import pytest
@@ -107,6 +108,18 @@ def test_labels_of_a_part_lie_at_their_offset_and_cover_only_that(tmp_path: Path
     expected[4:14, 5:45, 7:60] = LABELS[4:14, 5:45, 7:60]
     assert (volume.read(layer="truth") == expected).all()
     assert volume.info.label_set("truth").coverage == (Box((4, 5, 7), (14, 45, 60)),)
+
+
+def test_image_and_labels_of_one_file_have_a_key_each(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "both.h5", "w") as file:
+        file["volumes/raw"], file["volumes/labels"] = IMAGE, LABELS
+    both = tmp_path / "both.h5"
+    volume = mitoem.ingest(
+        "one", both, labels=[both], key="volumes/raw", labels_key="volumes/labels",
+        voxel_size=(30, 8, 8), data=tmp_path,
+    )  # fmt: skip
+    assert (volume.read() == IMAGE).all()
+    assert (volume.read(layer="truth") == LABELS).all()
 
 
 def test_two_label_files_follow_each_other_along_z(tmp_path: Path) -> None:

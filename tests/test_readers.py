@@ -157,7 +157,9 @@ narrow = files.png(IMAGE[0][:, :20])
 SLICES: dict[str, tuple[Members, type[Exception], str]] = {
     "missing": (_without(PNGS, 3, 4), errors.SourceUnreadable, "im/im0003.png, im/im0004.png"),
     "duplicate": (PNGS | {"b/im2.png": PNGS["im/im0002.png"]}, errors.SourceUnreadable, "slice 2"),
-    "extra kind": (PNGS | {"read me.txt": b"hello"}, errors.SourceUnsupported, "read me.txt"),
+    "text called a slice": (
+        PNGS | {"im/im0020.png": b"hello"}, errors.SourceUnreadable, "im0020.png"
+    ),
     "no number": (PNGS | {"im/last.png": narrow}, errors.SourceUnsupported, "last.png"),
     "unequal": (PNGS | {"im/im0004.png": narrow}, errors.SourceUnreadable, "20 × 24 uint8, found"),
     "unequal tif": (
@@ -598,6 +600,73 @@ def test_ome_tiff_says_its_voxel_size_with_its_units(tmp_path: Path) -> None:
     assert source.voxel_size == (30, 8, 8) and source.voxel_size_source == "OME-XML"
     tifffile.imwrite(tmp_path / "j.ome.tif", IMAGE, metadata={"axes": "ZYX", "PhysicalSizeX": 8.0})
     assert recognise(tmp_path / "j.ome.tif").voxel_size is None
+
+
+def test_sections_written_one_by_one_into_a_tiff_are_one_stack(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "i.tif") as file:
+        for section in IMAGE:
+            file.write(section, contiguous=False)
+    source = recognise(tmp_path / "i.tif")
+    np.testing.assert_array_equal(np.concatenate(list(source.slabs(7))), IMAGE)
+
+
+def test_a_tiff_of_images_of_several_sizes_is_refused(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "i.tif") as file:
+        file.write(IMAGE[0])
+        file.write(IMAGE[1, :9])
+    with pytest.raises(errors.SourceUnsupported, match="2 images of shapes"):
+        recognise(tmp_path / "i.tif")
+
+
+def _in_fortran_order(at: Path) -> Path:
+    np.save(at / "i.npy", np.asfortranarray(IMAGE))
+    return at / "i.npy"
+
+
+def _in_fortran_order_zipped(at: Path) -> Path:
+    np.savez_compressed(at / "i.npz", image=np.asfortranarray(IMAGE))
+    return at / "i.npz"
+
+
+def _with_an_axis_of_one(at: Path) -> Path:
+    np.save(at / "i.npy", IMAGE[None])
+    return at / "i.npy"
+
+
+def _hdf5_with_an_axis_of_one(at: Path) -> Path:
+    with h5py.File(at / "i.h5", "w") as file:
+        file["raw"] = IMAGE[None, None]
+    return at / "i.h5"
+
+
+def _beside_a_text(at: Path) -> Path:
+    return files.folder_of(at / "i", PNGS | {"read me.txt": b"hello", "im/empty": b""})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _in_fortran_order,
+        _in_fortran_order_zipped,
+        _with_an_axis_of_one,
+        _hdf5_with_an_axis_of_one,
+        _beside_a_text,
+    ],
+)
+def test_what_people_have_is_read_as_it_is_meant(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    source = recognise(make(tmp_path))
+    assert source.shape == IMAGE.shape
+    for start in (0, 3):
+        found = np.concatenate(list(source.slabs(4, start)))
+        np.testing.assert_array_equal(found, IMAGE[start:])
+
+
+def test_files_beside_slices_are_left_out_and_said(tmp_path: Path) -> None:
+    assert "2 left out" not in recognise(files.folder_of(tmp_path / "a", PNGS)).describe()
+    said = recognise(_beside_a_text(tmp_path)).describe()
+    assert "im/empty and 1 more left out" in said
 
 
 def test_an_image_in_which_white_is_0_is_refused(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def _add_ingest(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("--labels", action="append", default=[], metavar="PATH")
     one.add_argument("--labels-offset", type=index, metavar="Z,Y,X")
     one.add_argument("--voxel-size", type=voxel_size, metavar="Z,Y,X", help="in nm")
-    one.add_argument("--key", metavar="K", help="dataset of an HDF5 or npz file")
+    one.add_argument("--key", metavar="K", help="array in a file of several (HDF5, npz, Zarr, zip)")
+    one.add_argument("--labels-key", metavar="K", help="the same for labels, where it is another")
     one.add_argument("--rescale", action="store_true", help="map the range of the data to 0–255")
     one.add_argument("--crop", type=box, metavar="z0:z1,y0:y1,x0:x1")
     one.add_argument("--no-measure", action="store_true", help="leave the instance table for later")
@@ -93,6 +94,7 @@ def _ingest(arguments: argparse.Namespace, console: Console) -> Answer:
         labels_offset=arguments.labels_offset,
         voxel_size=arguments.voxel_size,
         key=arguments.key,
+        labels_key=arguments.labels_key,
         rescale=arguments.rescale,
         crop=arguments.crop,
         overwrite=arguments.overwrite,

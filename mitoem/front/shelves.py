@@ -41,6 +41,7 @@ def ingest(
     labels_offset: Index | None = None,
     voxel_size: VoxelSize | None = None,
     key: str | None = None,
+    labels_key: str | None = None,
     rescale: bool = False,
     crop: Box | None = None,
     overwrite: bool = False,
@@ -53,9 +54,10 @@ def ingest(
 ) -> Volume:
     """Make a volume from files of any supported format; see ``mitoem.ingestion.run``.
 
-    ``voxel_size`` in nm and ``labels_offset`` are (z, y, x). ``say`` hears what was recognised,
-    ``expect`` how many voxels there are. A complete volume from the same sources is returned
-    untouched.
+    ``voxel_size`` in nm and ``labels_offset`` are (z, y, x). ``key`` names an array in a file of
+    several, ``labels_key`` that of the labels where it is another. ``say`` hears what was
+    recognised, ``expect`` how many voxels there are. A complete volume from the same sources is
+    returned untouched.
     """
     request = ingestion.Request(
         name=name,
@@ -64,6 +66,7 @@ def ingest(
         labels_offset=labels_offset,
         voxel_size=voxel_size,
         key=key,
+        labels_key=labels_key,
         rescale=rescale,
         crop=crop,
         overwrite=overwrite,

@@ -1,4 +1,4 @@
-"""HDF5: dataset ``main``, else the first with three axes, else the one named; (z, y, x)."""
+"""HDF5: the dataset that is named, else ``main``, else the first with three axes (z, y, x)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, Wanted, naming
+from mitoem.ingestion.source import Content, Source, Wanted, flat, naming
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, zlib.error)
@@ -31,23 +31,25 @@ def read(content: Content, wanted: Wanted) -> Source:
     with naming(content.where, FAULTS), content.open() as raw, h5py.File(raw, "r") as file:
         name = _choose(file, wanted.key, content)
         dataset = file[name]
-        shape, dtype = tuple(int(n) for n in dataset.shape), np.dtype(dataset.dtype)
-    if len(shape) != 3:
+        stored, dtype = tuple(int(n) for n in dataset.shape), np.dtype(dataset.dtype)
+    shape = flat(stored)
+    if shape is None:
         raise SourceUnsupported(
-            f"{content.where}[{name}]: expected 3 axes (z, y, x), found shape {shape}"
+            f"{content.where}[{name}]: expected 3 axes (z, y, x), found shape {stored}"
         )
+    before = (0,) * (len(stored) - 3)
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         where = f"{content.where}[{name}]"
         with naming(where, FAULTS), content.open() as raw, h5py.File(raw, "r") as file:
             for z in range(start, shape[0], depth):
-                yield file[name][z : z + depth]
+                yield file[name][*before, z : z + depth]
 
     return Source(
         content.path,
         f"HDF5, dataset {name!r}",
         "z, y, x",
-        (shape[0], shape[1], shape[2]),
+        shape,
         dtype,
         None,
         "",
@@ -62,11 +64,12 @@ def _choose(file: h5py.File, key: str | None, content: Content) -> str:
     )
     wanted = key or (MAIN if MAIN in names else None)
     if wanted is None:
-        volumes = [name for name in names if file[name].ndim == 3]
-        wanted = volumes[0] if volumes else None
-    if wanted is None or wanted not in names:
-        known = ", ".join(names) or "none"
+        wanted = next((name for name in names if flat(file[name].shape)), None)
+    known = ", ".join(f"{name} {file[name].shape}" for name in names) or "none"
+    if wanted is None:
         raise SourceUnreadable(
-            f"{content.where}: no dataset {wanted or 'of 3 axes'!r}; it has: {known}"
+            f"{content.where}: expected a dataset of 3 axes (z, y, x), found {known}"
         )
+    if wanted not in names:
+        raise SourceUnreadable(f"{content.where}: no dataset {wanted!r}; it has: {known}")
     return wanted

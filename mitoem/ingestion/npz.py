@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, Wanted, naming, planes_from_stream
+from mitoem.ingestion.source import Content, Source, Wanted, flat, naming, planes_from_stream
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
@@ -22,6 +23,9 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, Valu
 
 ENCRYPTED = 1
 """The flag of a zip member that needs a password. Source: APPNOTE.TXT, 4.4.4."""
+
+MOST_FORTRAN = 1 << 30
+"""Bytes of an array in Fortran order, which is held in memory as a whole."""
 
 LABELS = "labels"
 """The key of the labels in an archive that holds an image too."""
@@ -57,29 +61,44 @@ def read(content: Content, wanted: Wanted) -> Source:
                 yield cast(BufferedIOBase, member)
 
     with naming(content.where, _FAULTS), stream() as file:
-        shape, fortran, dtype, offset = _npy_header(file, content.where)
-    if len(shape) != 3 or fortran:
-        order = "Fortran" if fortran else "C"
+        stored, fortran, dtype, offset = _npy_header(file, content.where)
+    shape = flat(stored)
+    if shape is None:
+        raise SourceUnsupported(f"{content.where}: expected 3 axes (z, y, x), found shape {stored}")
+    size = math.prod(shape) * dtype.itemsize
+    if fortran and size > MOST_FORTRAN:
         raise SourceUnsupported(
-            f"{content.where}: expected 3 axes in C order (z, y, x), "
-            f"found shape {shape} in {order} order"
+            f"{content.where}: expected at most {MOST_FORTRAN} bytes in Fortran order, found "
+            f"{size}; save it by np.save(file, np.ascontiguousarray(array))"
         )
 
-    def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+    def in_c_order(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         with naming(content.where, _FAULTS), stream() as file:
             file.read(offset)
             yield from planes_from_stream(
-                file,
-                shape=(shape[0], shape[1], shape[2]),
-                dtype=dtype,
-                depth=depth,
-                start=start,
-                where=content.where,
+                file, shape=shape, dtype=dtype, depth=depth, start=start, where=content.where
             )
 
-    label = "NumPy array" if name is None else f"NumPy archive, key {name.removesuffix('.npy')!r}"
+    def in_fortran_order(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
+        """Sections lie scattered over the file: all of it is read at once."""
+        turned = (shape[2], shape[1], shape[0])
+        with naming(content.where, _FAULTS), stream() as file:
+            file.read(offset)
+            (whole,) = planes_from_stream(
+                file, shape=turned, dtype=dtype, depth=shape[2], where=content.where
+            )
+        for z in range(start, shape[0], depth):
+            yield np.ascontiguousarray(whole[:, :, z : z + depth].T)
+
     return Source(
-        content.path, label, "z, y, x", (shape[0], shape[1], shape[2]), dtype, None, "", slabs
+        content.path,
+        "NumPy array" if name is None else f"NumPy archive, key {name.removesuffix('.npy')!r}",
+        "z, y, x",
+        shape,
+        dtype,
+        None,
+        "",
+        in_fortran_order if fortran else in_c_order,
     )
 
 
@@ -96,7 +115,7 @@ def _member(content: Content, wanted: Wanted) -> str:
             raise SourceUnreadable(f"{content.where}: no key {key!r}; it has: {known}")
         for name in names:
             with archive.open(name) as member:
-                if len(_npy_header(cast(BufferedIOBase, member), content.where)[0]) == 3:
+                if flat(_npy_header(cast(BufferedIOBase, member), content.where)[0]):
                     return name
     raise SourceUnsupported(f"{content.where}: no array with 3 axes among {', '.join(names)}")
 

@@ -42,6 +42,7 @@ class Request:
     labels_offset: Index | None = None
     voxel_size: VoxelSize | None = None
     key: str | None = None
+    labels_key: str | None = None
     rescale: bool = False
     crop: Box | None = None
     overwrite: bool = False
@@ -63,7 +64,8 @@ def run(
     """
     manifest.check_name(request.name)
     image = recognise(request.image, key=request.key)
-    labels = [recognise(path, key=request.key, role="labels") for path in request.labels]
+    labels_key = request.labels_key or request.key
+    labels = [recognise(path, key=labels_key, role="labels") for path in request.labels]
     for source in (image, *labels):
         say(source.describe())
     for notice in image.notices if request.voxel_size is None else ():

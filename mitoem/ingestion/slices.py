@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.errors import SourceUnreadable
 from mitoem.ingestion import archive, planes
 from mitoem.ingestion.archive import Member, Open
 from mitoem.ingestion.numbering import missing, numbered, runs
@@ -24,6 +24,9 @@ from mitoem.ingestion.source import Content, Source, Wanted, naming
 
 DECODERS = 2
 """Threads that decode; each holds one section."""
+
+SUFFIXES = {".png", ".tif", ".tiff"}
+"""What the names of slices end in; a file of another name and content is none."""
 
 SAMPLE = 8
 """Files whose first bytes are looked at to recognise a folder of slices."""
@@ -50,13 +53,14 @@ def read(content: Content, wanted: Wanted) -> Source:
     inside = {one.name: one for one in archive.members(content)}
     with archive.opened(content) as open_file:
         heads = {name: _head(content, one, open_file) for name, one in inside.items()}
-        for name, head in heads.items():
-            if not planes.recognise(head):
-                raise SourceUnsupported(
-                    f"{content.where}[{name}]: expected PNG or TIFF slices alone, "
-                    f"found bytes {head[:8]!r}"
+        others = [name for name, head in heads.items() if not planes.recognise(head)]
+        for name in others:
+            if inside[name].path.suffix.lower() in SUFFIXES:
+                raise SourceUnreadable(
+                    f"{content.where}[{name}]: expected a PNG or TIFF slice, "
+                    f"found bytes {heads[name][:8]!r}"
                 )
-        by_number = numbered(inside, where=content.where)
+        by_number = numbered([name for name in inside if name not in others], where=content.where)
         if wanted.role == "image":
             _refuse_gaps(by_number, content)
         names = list(by_number.values())
@@ -66,7 +70,11 @@ def read(content: Content, wanted: Wanted) -> Source:
         stack.check_size(inside[name].size, where=where)
         if heads[name].startswith(planes.PNG):
             stack.check(planes.of_png(heads[name], where=where), where=where)
-    return _source(content, stack, [inside[name] for name in names], list(by_number))
+    source = _source(content, stack, [inside[name] for name in names], list(by_number))
+    if others:
+        left = f"{others[0]}{f' and {len(others) - 1} more' if len(others) > 1 else ''}"
+        return replace(source, format=f"{source.format} ({left} left out)")
+    return source
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +179,7 @@ def _head(content: Content, file: Member, open_file: Open) -> bytes:
     where = f"{content.where}[{file.name}]"
     with naming(where, archive.FAULTS), open_file(file.name) as stream:
         head = stream.read(planes.PNG_HEADER)
-    if not head:
+    if not head and file.path.suffix.lower() in SUFFIXES:
         raise SourceUnreadable(f"{where}: expected a slice, found 0 bytes")
     return head
 

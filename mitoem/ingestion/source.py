@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase, BufferedReader
@@ -138,6 +138,14 @@ def content_of(path: Path) -> Content:
 
 def _no_file(path: Path) -> AbstractContextManager[BufferedIOBase]:
     raise SourceUnreadable(f"{path.name}: expected a file, found a folder")
+
+
+def flat(shape: Sequence[int]) -> Index | None:
+    """Shape (z, y, x) of an array, without axes of length 1 before it; None for any other."""
+    if len(shape) < 3 or any(n != 1 for n in shape[:-3]):
+        return None
+    z, y, x = (int(n) for n in shape[-3:])
+    return z, y, x
 
 
 def planes_from_stream(

@@ -80,10 +80,7 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
     complaints, logger = _Complaints(), logging.getLogger("tifffile")
     logger.addHandler(complaints)
     try:
-        with (
-            content.open() as file,
-            tifffile.TiffFile(cast(IO[bytes], file), name=content.name) as tiff,
-        ):
+        with content.open() as file, _stack(cast(IO[bytes], file), content) as tiff:
             series = tiff.series[0]
             pages = series.pages
             if any(page is None for page in pages):
@@ -108,6 +105,22 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
             yield tiff
     finally:
         logger.removeHandler(complaints)
+
+
+def _stack(file: IO[bytes], content: Content) -> tifffile.TiffFile:
+    """A file of one series; raises SourceUnsupported for images of several sizes."""
+    tiff = tifffile.TiffFile(file, name=content.name)
+    if len(tiff.series) > 1 and tiff.is_shaped:
+        # Sections written one by one, each of them described as an array of its own.
+        file.seek(0)
+        tiff = tifffile.TiffFile(file, name=content.name, is_shaped=False)
+    if len(tiff.series) > 1:
+        shapes = ", ".join(str(tuple(one.shape)) for one in tiff.series[:4])
+        raise SourceUnsupported(
+            f"{content.where}: expected one stack of sections, "
+            f"found {len(tiff.series)} images of shapes {shapes}"
+        )
+    return tiff
 
 
 def _slabs(
