@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from mitoem import stores
-from mitoem.errors import TableMissing, VolumeInvalid
+from mitoem.errors import FilterInvalid, TableMissing, VolumeInvalid
 
 TABLE_VERSION = 1
 """Raised when a column's definition changes, so that older tables are measured again."""
@@ -103,6 +103,15 @@ def _sound(content: bytes | None, where: str, sha256: str) -> bytes:
     if digest != sha256:
         raise VolumeInvalid(f"{where}: expected SHA-256 {sha256}, found {digest}")
     return content
+
+
+def chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a table, in the order asked for; raises FilterInvalid for an unknown one."""
+    for name in columns:
+        if name not in frame.columns:
+            known = ", ".join(frame.columns)
+            raise FilterInvalid(f"no column {name[:40]!r}; there are: {known}")
+    return frame[list(columns)]
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:

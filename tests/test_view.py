@@ -107,6 +107,7 @@ def test_asking_for_nothing_shows_the_middle_of_the_largest_labelled_box() -> No
         window=(20, 220),
         invert=False,
         solo=False,
+        colour="id",
         filter="",
     )
 

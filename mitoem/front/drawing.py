@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from mitoem import neuroglancer, render
+from mitoem import catalog, neuroglancer, render
 from mitoem import view as views
+from mitoem.front.colouring import Colouring, colouring
 from mitoem.front.shelves import Data, resolved
 from mitoem.geometry import Box
 from mitoem.version import VERSION
@@ -31,7 +32,12 @@ def figure(
     target = resolved(volume, data=data)
     request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
     seen, notices = views.resolve(request, target.info)
-    return snapshot(target, seen, nm_per_pixel=nm_per_pixel), [str(n.message) for n in notices]
+    colours = None
+    if seen.colour != views.BY_ID and seen.labels is not None:
+        frame = catalog.from_environment(data).table(target, seen.labels)
+        colours = colouring(frame, seen.colour)
+    drawn = snapshot(target, seen, nm_per_pixel=nm_per_pixel, colours=colours)
+    return drawn, [str(n.message) for n in notices]
 
 
 def neuroglancer_link(
@@ -48,9 +54,16 @@ def neuroglancer_link(
 
 
 def snapshot(
-    volume: Volume, seen: views.View, *, nm_per_pixel: float | None = None
+    volume: Volume,
+    seen: views.View,
+    *,
+    nm_per_pixel: float | None = None,
+    colours: Colouring | None = None,
 ) -> render.Figure:
-    """A view as a figure with its bar and a caption that says where it comes from."""
+    """A view as a figure with its bar and a caption that says where it comes from.
+
+    ``colours``: of instances coloured by a measurement; None for their own.
+    """
     axis = "zyx".index(seen.plane)
     box = _plane_box(volume, seen, axis)
     plane = np.take(volume.read(box), 0, axis=axis)
@@ -66,11 +79,13 @@ def snapshot(
         other_opacity=seen.op[1] / 100,
         outline=seen.mode == "outline",
         solo=seen.solo,
+        inks=colours.of if colours else None,
     )
     synthetic = "synthetic phantom, " if volume.info.synthetic else ""
     caption = (
         f"{volume.info.title}: {synthetic}{seen.plane} = {seen.position[axis]}, voxels {box}, "
-        f"labels {seen.labels or 'none'}; mitoem {VERSION}, volume {volume.info.version}"
+        f"labels {seen.labels or 'none'}{f' by {seen.colour}' if colours else ''}; "
+        f"mitoem {VERSION}, volume {volume.info.version}"
     )
     return render.figure(
         plane,

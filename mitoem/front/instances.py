@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from mitoem import catalog, filters, meshes, morphometry, tables
-from mitoem.errors import FilterInvalid, InstanceNotFound, TableMissing
+from mitoem.errors import InstanceNotFound, TableMissing
 from mitoem.front.shelves import Cancelled, Data, Progress, resolved
 from mitoem.geometry import Box
 from mitoem.version import versions
@@ -88,13 +88,7 @@ def table(
         frame = measure(target, labels, data=data, progress=progress)
     if filter:
         frame = frame[filters.parse(filter).apply(frame)].reset_index(drop=True)
-    if columns is not None:
-        unknown = [name for name in columns if name not in frame.columns]
-        if unknown:
-            known_names = ", ".join(frame.columns)
-            raise FilterInvalid(f"no column {unknown[0]!r}; there are: {known_names}")
-        frame = frame[list(columns)]
-    return frame
+    return frame if columns is None else tables.chosen(frame, columns)
 
 
 def stored_table(volume: Volume, labels: str = "truth", *, data: Data = None) -> pd.DataFrame:

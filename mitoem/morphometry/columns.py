@@ -20,6 +20,11 @@ class Column:
     source: str
     dtype: str
 
+    @property
+    def colourable(self) -> bool:
+        """Whether the column says something of an instance that colours can show."""
+        return self.name != "instance_id" and not self.name.startswith("bbox_")
+
 
 _SURFACE: Final = (
     "Lenoir et al. 1996; Coeurjolly, Flin, Teytaud and Tougne 2003 (surface area by normal "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -48,6 +49,7 @@ class Paint:
     """How grey and labels become colour; opacities from 0 to 1, ``window`` grey (low, high).
 
     ``solo`` leaves out all but the selected instances; ``outline`` draws edges instead of areas.
+    ``inks`` gives the colours (N, 3) of ids where these are not the instances' own.
     """
 
     window: tuple[int, int] = (0, 255)
@@ -58,6 +60,7 @@ class Paint:
     outline: bool = False
     solo: bool = False
     seed: int = 0
+    inks: Callable[[Ids], Rgb] | None = None
 
 
 PLAIN: Final = Paint()
@@ -81,7 +84,8 @@ def overlay(plane: Plane, ids: Ids | None = None, *, paint: Paint = PLAIN) -> Rg
         others = 0.0 if paint.solo else paint.other_opacity
         alpha = np.where(chosen, paint.selected_opacity, others).astype(np.float32)
         alpha[names == 0] = 0
-        colour = instance_colour(names, seed=paint.seed).astype(np.float32)
+        inks = paint.inks or partial(instance_colour, seed=paint.seed)
+        colour = inks(names).astype(np.float32)
         cover = alpha[places].reshape(ids.shape)
         if paint.outline:
             cover = np.where(edges(ids), cover, 0)

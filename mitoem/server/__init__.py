@@ -19,7 +19,19 @@ from starlette.types import ASGIApp
 
 from mitoem import catalog
 from mitoem.errors import MitoEMError
-from mitoem.server import answers, health, meshes, static, tables, tiles, volumes, voxels, zarr
+from mitoem.server import (
+    answers,
+    figures,
+    health,
+    instances,
+    meshes,
+    static,
+    tables,
+    tiles,
+    volumes,
+    voxels,
+    zarr,
+)
 from mitoem.server.access import Site
 from mitoem.server.lifespan import lifespan
 from mitoem.server.prefix import Prefix
@@ -47,9 +59,13 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
         _VOLUME: volumes.volume,
         _VOLUME + "/tiles/{layer}/{axis}/{level}/{index}/{row}/{column}": tiles.tile,
         _VOLUME + "/voxels/{z}/{y}/{x}": voxels.voxel,
+        _VOLUME + "/figure.{format}": figures.figure,
+        _VOLUME + "/neuroglancer": figures.neuroglancer,
         _LABELS + "/instances.{format}": tables.instances,
+        _LABELS + "/instances/{instance_id}": instances.card,
+        _LABELS + "/colours.json": instances.colours,
         _LABELS + "/meshes/overview.glb": meshes.overview,
-        _LABELS + "/meshes/{instance_id}.glb": meshes.instance,
+        _LABELS + "/meshes/{instance_id}.{format}": meshes.instance,
         "/viewer/{file}": static.asset,
     }
     own = application([Route(base + path, one) for path, one in table.items()], site)

@@ -24,10 +24,13 @@ from mitoem.manifest import check_name
 from mitoem.server import access, answers
 from mitoem.server.access import Site
 from mitoem.server.caches import Making
-from mitoem.server.parse import integer, word
+from mitoem.server.parse import choice, integer, word
 from mitoem.volume import Volume, coarse
 
-MEDIA = "model/gltf-binary"
+FORMATS = {"glb": "model/gltf-binary", "ply": "model/ply", "stl": "model/stl", "obj": "model/obj"}
+"""Media types by the ending of the address; all but glTF are for download."""
+
+WRITERS = {"ply": surfaces.to_ply, "stl": surfaces.to_stl, "obj": surfaces.to_obj}
 
 FIT_VOXELS = 150_000
 """An instance is drawn from the finest level whose box holds no more: at most about 20 ms."""
@@ -55,6 +58,7 @@ class Wanted:
 async def instance(request: Request) -> Response:
     """One instance: vertices (x, y, z) in µm; ``?level=`` chooses the level of the pyramid."""
     site, volume = access.site(request), await access.volume(request)
+    kind = choice(request.path_params["format"], FORMATS, what="mesh format")
     labels = check_name(request.path_params["labels"], what="labels")
     instance_id = integer(request.path_params["instance_id"], what="instance id")
     asked = word(request, "level")
@@ -68,8 +72,9 @@ async def instance(request: Request) -> Response:
     return await _answer(
         request,
         site,
-        (volume.url, labels, volume.version(labels), str(instance_id), asked),
-        lambda: _instance(site, Wanted(volume, labels, instance_id, box), levels),
+        (volume.url, labels, volume.version(labels), f"{instance_id}.{kind}", asked),
+        lambda: _instance(site, Wanted(volume, labels, instance_id, box), levels, kind),
+        media=FORMATS[kind],
     )
 
 
@@ -102,7 +107,12 @@ def _refuse_larger(volume: Volume, instance_id: int, box: Box, level: int) -> No
 
 
 async def _answer(
-    request: Request, site: Site, key: tuple[str, ...], make: Callable[[], Making]
+    request: Request,
+    site: Site,
+    key: tuple[str, ...],
+    make: Callable[[], Making],
+    *,
+    media: str = FORMATS["glb"],
 ) -> Response:
     """The mesh of a key, gzipped for whoever reads that."""
     fresh = answers.freshness(request, key[2], *key)
@@ -112,29 +122,30 @@ async def _answer(
     body = await site.meshes.get(key, make)
     headers = {"Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return answers.data(body, MEDIA, fresh, headers | {"Content-Encoding": "gzip"})
-    return answers.data(await asyncio.to_thread(gzip.decompress, body), MEDIA, fresh, headers)
+        return answers.data(body, media, fresh, headers | {"Content-Encoding": "gzip"})
+    return answers.data(await asyncio.to_thread(gzip.decompress, body), media, fresh, headers)
 
 
-async def _instance(site: Site, wanted: Wanted, levels: list[int]) -> bytes:
+async def _instance(site: Site, wanted: Wanted, levels: list[int], kind: str) -> bytes:
     """From the first of the levels that shows the instance: a thin one may have vanished."""
     volume, labels, instance_id = wanted.volume, wanted.labels, wanted.instance_id
     for level in levels:
         inside = coarse(wanted.box, volume.info.levels[level].factors)
         mask = await volume.aread(inside, level=level, layer=labels) == instance_id
         if mask.any():
-            return await site.mesh(partial(_glb, mask, wanted, inside, level))
+            return await site.mesh(partial(_surface, mask, wanted, inside, level, kind))
     raise InstanceNotFound(
         f"instance {instance_id} of {labels!r} has no voxel at level {levels[-1]}"
     )
 
 
-def _glb(mask: npt.NDArray[np.bool_], wanted: Wanted, box: Box, level: int) -> bytes:
+def _surface(mask: npt.NDArray[np.bool_], wanted: Wanted, box: Box, level: int, kind: str) -> bytes:
     info = wanted.volume.info.levels[level]
     offset = surfaces.level_offset(box.start, info.factors)
     body = surfaces.mesh(mask, voxel_size=info.voxel_size, offset=offset)
     extras = {"id": wanted.instance_id, "level": level, "voxel_size_nm": info.voxel_size}
-    return gzip.compress(surfaces.to_glb(body, extras=extras), 1, mtime=0)
+    written = surfaces.to_glb(body, extras=extras) if kind == "glb" else WRITERS[kind](body)
+    return gzip.compress(written, 1, mtime=0)
 
 
 def _overview_glb(volume: Volume, labels: str) -> bytes:

@@ -51,13 +51,21 @@ FORMATS = {
 
 
 async def instances(request: Request) -> Response:
-    """The rows that ``?filter=`` keeps, all without one. 409 for labels never measured."""
+    """The rows that ``?filter=`` keeps, all without one; of them the ``?columns=a,b``.
+
+    409 for labels never measured.
+    """
     volume = await access.volume(request)
     labels = check_name(request.path_params["labels"], what="labels")
     kind = choice(request.path_params["format"], FORMATS, what="table format")
-    expression = word(request, "filter")
+    expression, columns = word(request, "filter"), word(request, "columns")
     roots = access.site(request).catalog
-    body = await asyncio.to_thread(_written, roots, volume, labels, expression, FORMATS[kind])
+
+    def written() -> bytes:
+        frame = rows(roots, volume, labels, expression)
+        return FORMATS[kind].write(tables.chosen(frame, columns.split(",")) if columns else frame)
+
+    body = await asyncio.to_thread(written)
     fresh = answers.freshness(request, hashlib.sha256(body).hexdigest())
     same = answers.not_modified(request, fresh)
     if same is not None:
@@ -71,7 +79,3 @@ def rows(roots: Catalog, volume: Volume, labels: str, expression: str) -> pd.Dat
     """The table of a label set, filtered; raises as ``stored``, and FilterInvalid."""
     frame = stored(roots, volume, labels)
     return frame[filters.parse(expression).apply(frame)]
-
-
-def _written(roots: Catalog, volume: Volume, labels: str, expression: str, form: Format) -> bytes:
-    return form.write(rows(roots, volume, labels, expression))

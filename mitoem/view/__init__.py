@@ -13,9 +13,12 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from mitoem.geometry import Index
 from mitoem.manifest import LabelSet, VolumeInfo
+from mitoem.morphometry import COLUMNS
 from mitoem.view.wishes import VERSION, Notice, Reader, Wish, default_labels, numbers
 
 __all__ = [
+    "BY_ID",
+    "COLOURS",
     "WORDS",
     "Layout",
     "Mode",
@@ -37,6 +40,11 @@ Mode: TypeAlias = Literal["fill", "outline"]
 DEFAULT_OPACITY: Final = (60, 25)
 """Per cent of the selected instances, and of the others."""
 
+BY_ID: Final = "id"
+
+COLOURS: Final = (BY_ID, *(one.name for one in COLUMNS if one.colourable))
+"""What instances may be coloured by: their ids, or a measurement."""
+
 WORDS: Final[Mapping[str, str]] = {
     "v": "version",
     "volume": "volume",
@@ -53,6 +61,7 @@ WORDS: Final[Mapping[str, str]] = {
     "w": "window",
     "inv": "invert",
     "solo": "solo",
+    "colour": "colour",
     "f": "filter",
 }
 """Word of the address -> field of ``ViewRequest``."""
@@ -77,6 +86,7 @@ class ViewRequest:
     window: Wish = None
     invert: Wish = None
     solo: Wish = None
+    colour: Wish = None
     filter: Wish = None
 
 
@@ -85,7 +95,8 @@ class View:
     """What is drawn. Positions are level-0 voxel indices.
 
     ``labels`` is None only where the volume has no label set; ``zoom`` None means that the plane
-    fits its pane; ``op`` are per cent (selected, others); ``window`` is grey (low, high).
+    fits its pane; ``op`` are per cent (selected, others); ``window`` is grey (low, high);
+    ``colour`` is ``id``, or the column of the instance table that gives the colours.
     """
 
     volume: str
@@ -102,6 +113,7 @@ class View:
     window: tuple[int, int]
     invert: bool
     solo: bool
+    colour: str
     filter: str
 
     @property
@@ -141,6 +153,7 @@ def to_query(view: View, info: VolumeInfo) -> dict[str, str]:
     put("w", numbers(view.window), numbers(default.window))
     put("inv", str(int(view.invert)), "0")
     put("solo", str(int(view.solo)), "0")
+    put("colour", view.colour, default.colour)
     put("f", view.filter, "")
     return words
 
@@ -176,6 +189,7 @@ def resolve(request: ViewRequest, info: VolumeInfo) -> tuple[View, tuple[Notice,
         window=reader.pair("w", request.window, _window(info), top=255, rising=True),
         invert=reader.flag("inv", request.invert),
         solo=reader.flag("solo", request.solo),
+        colour=reader.colour(request.colour, COLOURS, BY_ID),
         filter=reader.filter(request.filter),
     )
     return view, tuple(reader.notices)

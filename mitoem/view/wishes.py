@@ -102,6 +102,17 @@ class Reader:
 
         return self.read(word, wish, parse, "one of " + ", ".join(allowed), default)
 
+    def colour(self, wish: Wish, allowed: tuple[str, ...], default: str) -> str:
+        """What instances are coloured by; there are too many columns to list in a notice."""
+
+        def parse(text: str) -> str:
+            if text not in allowed:
+                raise ValueError(text)
+            return text
+
+        expected = f"{default}, or a column of the instance table, such as volume_um3"
+        return self.read("colour", wish, parse, expected, default)
+
     def flag(self, word: str, wish: Wish) -> bool:
         """``0`` or ``1``; false unless asked for."""
 

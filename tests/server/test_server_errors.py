@@ -56,7 +56,7 @@ BAD = [
     (f"{LABELS}/meshes/1.glb", 404),
     (f"{LABELS}/meshes/one.glb", 400),
     (f"{LABELS}/meshes/+1.glb", 400),
-    (f"{LABELS}/meshes/{BALL}.ply", 404),
+    (f"{LABELS}/meshes/{BALL}.zip", 400),
     (f"{LABELS}/meshes/{BALL}.glb?level=9", 404),
     (f"{LABELS}/meshes/{BALL}.glb?level=-1", 400),
     ("/api/v1/volumes/wide/labels/none/meshes/overview.glb", 404),

@@ -1,0 +1,104 @@
+"""One instance: what was measured of it, how it lies among the others, and what is near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from mitoem.errors import InstanceNotFound
+from mitoem.geometry import Index, VoxelSize
+from mitoem.morphometry import COLUMNS
+
+PLAIN: Final = {"instance_id", "split", "size_class", "touches_border", "possible_moas"}
+NEAREST: Final = 6
+"""Other instances that a card names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measurement with its unit; ``larger_than`` is the share of complete instances below it."""
+
+    name: str
+    unit: str
+    value: float
+    larger_than: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Another instance and how far its centroid is, µm."""
+
+    instance_id: int
+    centre_um: float
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All that is known of one instance; ``centre`` and ``box`` in level-0 voxels (z, y, x)."""
+
+    instance_id: int
+    cut: bool
+    split: str
+    size_class: str
+    possible_moas: bool | None
+    centre: Index
+    box: tuple[Index, Index]
+    measures: tuple[Measure, ...]
+    near: tuple[Near, ...]
+    complete: int
+
+
+def card(frame: pd.DataFrame, instance_id: int, *, voxel_size: VoxelSize) -> Card:
+    """The card of an instance of a table; raises InstanceNotFound.
+
+    Shares are taken among complete instances; those of a cut one are left out, as what is
+    missing of it is unknown.
+    """
+    found = frame[frame["instance_id"] == instance_id]
+    if found.empty:
+        raise InstanceNotFound(f"no instance {instance_id} in a table of {len(frame)}")
+    row = found.iloc[0]
+    complete = frame[~frame["touches_border"].astype(bool)]
+    cut = bool(row["touches_border"])
+    places = [f"centroid_{axis}_um" for axis in "zyx"]
+    distance = np.linalg.norm(
+        frame[places].to_numpy(float) - row[places].to_numpy(float).reshape(1, 3), axis=1
+    )
+    order = [k for k in np.argsort(distance, kind="stable") if k != frame.index.get_loc(row.name)]
+    ids = frame["instance_id"].to_numpy()
+    z, y, x = (
+        round(float(row[place]) * 1000 / edge)
+        for place, edge in zip(places, voxel_size, strict=True)
+    )
+    return Card(
+        instance_id=instance_id,
+        cut=cut,
+        split=str(row["split"]),
+        size_class=str(row["size_class"]),
+        possible_moas=None if pd.isna(row["possible_moas"]) else bool(row["possible_moas"]),
+        centre=(z, y, x),
+        box=(_corner(row, 0), _corner(row, 1)),
+        measures=tuple(_measures(row, complete, cut=cut)),
+        near=tuple(Near(int(ids[k]), float(distance[k])) for k in order[:NEAREST]),
+        complete=len(complete),
+    )
+
+
+def _measures(row: pd.Series, complete: pd.DataFrame, *, cut: bool) -> list[Measure]:
+    found = []
+    for column in COLUMNS:
+        name = column.name
+        if name in PLAIN or name.startswith(("bbox_", "centroid_")) or pd.isna(row[name]):
+            continue
+        value = float(row[name])
+        known = complete[name].dropna()
+        share = None if cut or known.empty else float((known.astype(float) < value).mean())
+        found.append(Measure(name, column.unit, value, share))
+    return found
+
+
+def _corner(row: pd.Series, end: int) -> Index:
+    return int(row[f"bbox_z{end}"]), int(row[f"bbox_y{end}"]), int(row[f"bbox_x{end}"])

@@ -1,0 +1,62 @@
+"""One instance as a card, and all of a label set as colours."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mitoem import front
+from mitoem.manifest import check_name
+from mitoem.server import access, answers
+from mitoem.server.measured import stored
+from mitoem.server.parse import integer, word
+from mitoem.volume import Volume
+
+
+async def card(request: Request) -> Response:
+    """What is known of one instance, as JSON. 404 for no such instance, 409 before measuring."""
+    volume, labels, frame = await _measured(request)
+    instance_id = integer(request.path_params["instance_id"], what="instance id")
+    found = await asyncio.to_thread(
+        front.card, frame, instance_id, voxel_size=volume.info.voxel_size
+    )
+    return _kept(request, asdict(found) | {"labels": labels})
+
+
+async def colours(request: Request) -> Response:
+    """The ids of a label set and a colour for each by the column ``?by=``, with a legend."""
+    _, _, frame = await _measured(request)
+    found = await asyncio.to_thread(front.colouring, frame, word(request, "by"))
+    rgb = found.colours.astype(int)
+    answer = {
+        "by": found.column.name,
+        "unit": found.column.unit,
+        "definition": found.column.definition,
+        "legend": asdict(found.legend),
+        "ids": found.ids.tolist(),
+        "colours": (rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]).tolist(),
+    }
+    return _kept(request, answer)
+
+
+async def _measured(request: Request) -> tuple[Volume, str, pd.DataFrame]:
+    """The volume, the labels' name and their table."""
+    volume = await access.volume(request)
+    labels = check_name(request.path_params["labels"], what="labels")
+    roots = access.site(request).catalog
+    return volume, labels, await asyncio.to_thread(stored, roots, volume, labels)
+
+
+def _kept(request: Request, content: dict[str, Any]) -> Response:
+    """JSON that a client need not load twice."""
+    body = json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+    fresh = answers.freshness(request, hashlib.sha256(body).hexdigest())
+    same = answers.not_modified(request, fresh)
+    return same or answers.data(body, "application/json", fresh)
