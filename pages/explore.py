@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mitoem.ui import address, instances, links
+from mitoem.ui import address
 from mitoem.ui.viewer import viewer
 
 at = address.here()
@@ -13,5 +13,3 @@ if state is not None:
     address.keep(seen, at.info)
     if seen.sel != at.view.sel:
         st.rerun()
-instances.card(at)
-links.to_neuroglancer(at.info, at.view if state is None else state.view(at.view))

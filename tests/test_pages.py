@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -198,18 +196,6 @@ def test_a_root_that_does_not_answer_is_named_on_datasets(
     (told,) = app.error
     assert "http://127.0.0.1:9/em" in told.value
     assert "phantom-h" in text(app)
-
-
-def test_explore_offers_its_view_to_neuroglancer(root: Path) -> None:
-    app = visit("explore", {"volume": "phantom-h", "z": "7", "sel": "3"})
-    fine(app)
-    link = next(
-        one.proto.url for one in app.get("link_button") if "Neuroglancer" in one.proto.label
-    )
-    state = json.loads(unquote(link.partition("#!")[2]))
-    assert state["position"][2] == 7
-    assert state["layers"][1]["segments"] == ["3"]
-    assert state["layers"][0]["source"].startswith("http://localhost:8501/zarr/phantom-h/")
 
 
 def test_compare_puts_two_volumes_side_by_side() -> None:

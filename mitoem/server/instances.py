@@ -12,7 +12,7 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mitoem import front
+from mitoem import figures, front
 from mitoem.manifest import check_name
 from mitoem.server import access, answers
 from mitoem.server.measured import stored
@@ -27,7 +27,8 @@ async def card(request: Request) -> Response:
     found = await asyncio.to_thread(
         front.card, frame, instance_id, voxel_size=volume.info.voxel_size
     )
-    return _kept(request, asdict(found) | {"labels": labels})
+    measures = [asdict(one) | {"title": _title(one.name)} for one in found.measures]
+    return _kept(request, asdict(found) | {"labels": labels, "measures": measures})
 
 
 async def colours(request: Request) -> Response:
@@ -37,6 +38,7 @@ async def colours(request: Request) -> Response:
     rgb = found.colours.astype(int)
     answer = {
         "by": found.column.name,
+        "title": figures.title(found.column.name),
         "unit": found.column.unit,
         "definition": found.column.definition,
         "legend": asdict(found.legend),
@@ -44,6 +46,11 @@ async def colours(request: Request) -> Response:
         "colours": (rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]).tolist(),
     }
     return _kept(request, answer)
+
+
+def _title(column: str) -> str:
+    """A column in words; its unit stands beside the value."""
+    return figures.title(column).partition(" (")[0]
 
 
 async def _measured(request: Request) -> tuple[Volume, str, pd.DataFrame]:

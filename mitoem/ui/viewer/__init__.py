@@ -17,8 +17,9 @@ from typing import Any, TypedDict, get_args
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
+from mitoem import figures
 from mitoem.manifest import VolumeInfo
-from mitoem.view import Layout, Mode, Plane, View
+from mitoem.view import BY_ID, COLOURS, Layout, Mode, Plane, View
 
 __all__ = ["ViewerState", "viewer"]
 
@@ -81,13 +82,14 @@ class ViewerState:
     window: tuple[int, int]
     invert: bool
     solo: bool
+    colour: str
 
     def view(self, before: View) -> View:
         """The view that the person now looks at; labels and filter stay as they were."""
         return replace(
             before, x=self.x, y=self.y, z=self.z, zoom=self.zoom, plane=self.plane,
             layout=self.layout, sel=self.sel, op=self.op, mode=self.mode, window=self.window,
-            invert=self.invert, solo=self.solo,
+            invert=self.invert, solo=self.solo, colour=self.colour,
         )  # fmt: skip
 
 
@@ -110,6 +112,7 @@ def viewer(
             "version": _version(info),
             "nonce": nonce,
             "view": words,
+            "columns": _columns(),
         },
         on_view_change=lambda: None,
     )
@@ -140,6 +143,7 @@ def parse_report(report: object, info: VolumeInfo, *, nonce: int) -> ViewerState
             sel=tuple(int(i) for i in report["sel"])[:50],
             op=_pair(report["op"]), mode=_one_of(report["mode"], get_args(Mode)),
             window=_pair(report["w"]), invert=bool(report["inv"]), solo=bool(report["solo"]),
+            colour=_one_of(report["colour"], COLOURS),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
@@ -186,8 +190,13 @@ def _words(view: View) -> dict[str, Any]:
         "x": view.x, "y": view.y, "z": view.z,
         "zoom": None if view.zoom is None else float(f"{view.zoom:.3g}"),
         "sel": list(view.sel), "op": list(view.op), "mode": view.mode, "w": list(view.window),
-        "inv": view.invert, "solo": view.solo,
+        "inv": view.invert, "solo": view.solo, "colour": view.colour,
     }  # fmt: skip
+
+
+def _columns() -> list[tuple[str, str]]:
+    """Name and title of what instances may be coloured by."""
+    return [(name, figures.title(name)) for name in COLOURS if name != BY_ID]
 
 
 def _version(info: VolumeInfo) -> str:

@@ -60,20 +60,48 @@ export class Api {
   }
 
   /**
-   * @param {string} labels @param {string} filter
+   * @param {string} labels @param {string} filter @param {string} [columns] names; all without
    * @returns {Promise<Record<string, any>[]>}
    */
-  async rows(labels, filter) {
-    const query = filter ? `?filter=${encodeURIComponent(filter)}` : "";
-    const url = `${this.root}/labels/${encodeURIComponent(labels)}/instances.json${query}`;
+  async rows(labels, filter, columns = "") {
+    const query = new URLSearchParams({ ...(filter && { filter }), ...(columns && { columns }) });
+    const url = `${this.root}/labels/${encodeURIComponent(labels)}/instances.json?${query}`;
     const answer = await (await get(url)).json();
     return Array.isArray(answer) ? answer : answer.rows;
   }
 
-  /** @param {string} labels @param {number} id @param {string} version */
-  mesh(labels, id, version) {
-    const place = `${this.root}/labels/${encodeURIComponent(labels)}/meshes/${id}.glb`;
+  /**
+   * @param {string} labels @param {number | "overview"} id @param {string} version
+   * @param {string} [kind] glb, ply, stl, obj
+   */
+  mesh(labels, id, version, kind = "glb") {
+    const place = `${this.root}/labels/${encodeURIComponent(labels)}/meshes/${id}.${kind}`;
     return `${place}?v=${encodeURIComponent(version)}`;
+  }
+
+  /** @param {string} labels @param {number} id @returns {Promise<import("./card.js").Card>} */
+  async card(labels, id) {
+    return (await get(`${this.root}/labels/${encodeURIComponent(labels)}/instances/${id}`)).json();
+  }
+
+  /** The table's row of an instance, as CSV. @param {string} labels @param {number} id */
+  row(labels, id) {
+    return `${this.root}/labels/${encodeURIComponent(labels)}/instances.csv?filter=instance_id%20%3D%3D%20${id}`;
+  }
+
+  /** @param {string} labels @param {string} by @returns {Promise<import("./colouring.js").Answer>} */
+  async colours(labels, by) {
+    return (await get(`${this.root}/labels/${encodeURIComponent(labels)}/colours.json?by=${encodeURIComponent(by)}`)).json();
+  }
+
+  /** @param {string} kind png or svg @param {string} query of a view @param {number} nm per pixel; 0: as fine as the voxels */
+  figure(kind, query, nm) {
+    return `${this.root}/figure.${kind}?${query}${nm > 0 ? `&nm=${nm}` : ""}`;
+  }
+
+  /** @param {string} query of a view */
+  neuroglancer(query) {
+    return `${this.root}/neuroglancer?${query}`;
   }
 
   /** plotly.js, out of the installed Python package. */

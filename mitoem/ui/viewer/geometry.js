@@ -105,6 +105,13 @@ export function scaleBar(nmPerPixel, room) {
   return { nm, pixels: nm / nmPerPixel, text: formatNm(nm) };
 }
 
+/** Three digits that matter; whole numbers whole. @param {number} value */
+export function formatNumber(value) {
+  if (Number.isInteger(value)) return value.toLocaleString("en");
+  const size = Math.abs(value);
+  return size >= 1000 || size < 1e-3 ? value.toLocaleString("en", { maximumSignificantDigits: 4 }) : value.toPrecision(3);
+}
+
 /** @param {number} nm */
 export function formatNm(nm) {
   return nm >= 1000 ? `${Number((nm / 1000).toPrecision(3))} µm` : `${Number(nm.toPrecision(3))} nm`;

@@ -24,6 +24,9 @@ precision highp usampler2D;
 uniform sampler2D uImage;
 uniform usampler2D uLabels;
 uniform usampler2D uSelected;
+uniform usampler2D uTable; // id and colour of every instance, hashed
+uniform int uTableBits;    // places of the table as a power of 2; 0: colours by id
+uniform int uTableProbes;
 uniform vec4 uImageAt;   // 1 / texels per edge (x, y), first texel (x, y)
 uniform vec4 uLabelsAt;
 uniform ivec2 uLabelsSize;
@@ -50,6 +53,18 @@ bool isSelected(uint id) {
   }
   return false;
 }
+vec3 inkOf(uint id) {
+  if (uTableBits == 0) return colourOf(id);
+  uint mask = (1u << uTableBits) - 1u;
+  uint at = (id * 2654435761u) >> (32 - uTableBits);
+  for (int i = 0; i < uTableProbes; i++) {
+    uint place = (at + uint(i)) & mask;
+    uvec2 entry = texelFetch(uTable, ivec2(int(place & 255u), int(place >> 8)), 0).rg;
+    if (entry.r == id) return vec3(float(entry.g >> 16), float((entry.g >> 8) & 255u), float(entry.g & 255u)) / 255.0;
+    if (entry.r == 0u) break;
+  }
+  return vec3(0.541, 0.588, 0.639);
+}
 bool isEdge(uint id) {
   return labelAt(vEdge + vec2(uStep.x, 0.0)) != id || labelAt(vEdge - vec2(uStep.x, 0.0)) != id
       || labelAt(vEdge + vec2(0.0, uStep.y)) != id || labelAt(vEdge - vec2(0.0, uStep.y)) != id;
@@ -69,7 +84,7 @@ void main() {
     float alpha = chosen ? uOpacity.x : (uSolo ? 0.0 : uOpacity.y);
     bool drawn = alpha > 0.0 || hovered;
     bool line = drawn && isEdge(id);
-    vec3 own = colourOf(id);
+    vec3 own = inkOf(id);
     if (uOutline) alpha = line ? min(1.0, alpha * 2.2) : (hovered ? 0.12 : 0.0);
     else if (hovered) alpha = min(0.9, alpha + 0.12);
     if (line && !uOutline) alpha = min(1.0, alpha * 2.0);
@@ -87,7 +102,7 @@ void main() {
 const UNIFORMS = [
   "uRect", "uEdges", "uImage", "uLabels", "uSelected", "uImageAt", "uLabelsAt", "uLabelsSize", "uStep",
   "uWindow", "uOpacity", "uSeed", "uHover", "uProbes", "uInvert", "uOutline", "uSolo", "uHasImage",
-  "uHasLabels", "uFailed",
+  "uHasLabels", "uFailed", "uTable", "uTableBits", "uTableProbes",
 ];
 
 /** @implements {Renderer} */
@@ -105,6 +120,9 @@ export class GlRenderer {
     this.selected = texture(gl, 2);
     this.selectedKey = "none";
     this.probes = 0;
+    this.table = texture(gl, 3);
+    /** @type {import("./colouring.js").Colouring | null | undefined} */
+    this.colouring = undefined; // of the table
     this.line = 1.25 * (window.devicePixelRatio || 1);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
@@ -149,9 +167,13 @@ export class GlRenderer {
     gl.useProgram(this.program);
     gl.bindVertexArray(this.vertices);
     this.choose(paint.selected);
+    this.colour(paint.colouring);
     gl.uniform1i(at.uImage, 0);
     gl.uniform1i(at.uLabels, 1);
     gl.uniform1i(at.uSelected, 2);
+    gl.uniform1i(at.uTable, 3);
+    gl.uniform1i(at.uTableBits, paint.colouring?.table.bits ?? 0);
+    gl.uniform1i(at.uTableProbes, paint.colouring?.table.probes ?? 0);
     const [low, high] = paint.window;
     gl.uniform2f(at.uWindow, low / 255, 255 / Math.max(1, high - low));
     gl.uniform2f(at.uOpacity, ...paint.opacity);
@@ -212,6 +234,17 @@ export class GlRenderer {
     gl.bindTexture(gl.TEXTURE_2D, /** @type {WebGLTexture} */ (held));
     gl.uniform4f(at.uLabelsAt, 1 / labels.fx, 1 / labels.fy, labels.ox, labels.oy);
     gl.uniform2i(at.uLabelsSize, labels.tile.width, labels.tile.height);
+  }
+
+  /** Colours by a measurement as a texture. @param {import("./colouring.js").Colouring | null} colouring */
+  colour(colouring) {
+    const { gl } = this;
+    gl.activeTexture(gl.TEXTURE3);
+    gl.bindTexture(gl.TEXTURE_2D, this.table);
+    if (colouring === this.colouring) return;
+    this.colouring = colouring;
+    const { rows, cells } = colouring?.table ?? { rows: 1, cells: new Uint32Array(512) };
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32UI, 256, rows, 0, gl.RG_INTEGER, gl.UNSIGNED_INT, cells);
   }
 
   /**

@@ -14,6 +14,7 @@ import { Viewer } from "./viewer.js";
  * @property {string} version of the volume's metadata: a change of it is another volume
  * @property {number} nonce
  * @property {Wish} view
+ * @property {[string, string][]} columns name and title of what instances may be coloured by
  *
  * @typedef {object} Component  What Streamlit passes.
  * @property {Data} data
@@ -72,7 +73,7 @@ async function open(root, mount, turn) {
     mount.nonce = data.nonce;
     mount.viewer = new Viewer(root, api, info, data.view, (report) => {
       mount.component.setStateValue("view", { ...report, n: mount.nonce });
-    });
+    }, data.columns);
     /** @type {any} */ (root).viewer = mount.viewer;
   } catch (error) {
     const again = el("button", { type: "button", class: "plain", text: "Try again", onclick: () => void open(root, mount, turn) });

@@ -2,7 +2,6 @@
 
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
-import { instanceCss } from "./colour.js";
 import { el, icon, write } from "./dom.js";
 import { PLANES, scaleBar } from "./geometry.js";
 
@@ -77,11 +76,11 @@ export class Overlay {
     write(/** @type {HTMLElement} */ (this.bar.lastChild), bar.text);
   }
 
-  /** @param {number} id 0 hides it @param {{x: number, y: number}} at @param {number} seed */
-  name(id, at, seed) {
+  /** @param {number} id 0 hides it @param {{x: number, y: number}} at */
+  name(id, at) {
     this.tip.hidden = id === 0;
     if (id === 0) return;
-    /** @type {HTMLElement} */ (this.tip.firstChild).style.background = instanceCss(id, seed);
+    /** @type {HTMLElement} */ (this.tip.firstChild).style.background = this.state.css(id);
     /** @type {HTMLElement} */ (this.tip.lastChild).textContent = `#${id}`;
     const flip = at.x > this.slice.rect.width - 90;
     this.tip.style.transform = `translate(${Math.round(at.x + (flip ? -76 : 14))}px, ${Math.round(at.y + 14)}px)`;

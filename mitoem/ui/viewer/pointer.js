@@ -70,7 +70,7 @@ export function listenToPointer(pane, slice, viewer) {
 
   pane.addEventListener("dblclick", (event) => {
     event.preventDefault();
-    if (/** @type {HTMLElement} */ (event.target).closest("button")) return;
+    if (viewer.ruler.on || /** @type {HTMLElement} */ (event.target).closest("button")) return;
     void viewer.visits.pick(slice, at(event), event.shiftKey);
   });
 

@@ -57,7 +57,7 @@ export class CanvasRenderer {
   /** @param {Paint} paint */
   begin(paint) {
     this.paint = paint;
-    this.key = JSON.stringify({ ...paint, hover: 0 });
+    this.key = JSON.stringify({ ...paint, hover: 0, colouring: paint.colouring?.by });
   }
 
   /** @param {[number, number, number, number]} area @param {Cell[]} cells */
@@ -166,7 +166,7 @@ function picture(image) {
 function inks(id, chosen, paint) {
   let alpha = paint.opacity[chosen ? 0 : 1];
   if (paint.solo && !chosen) alpha = 0;
-  const own = instanceColour(id, paint.seed);
+  const own = paint.colouring ? paint.colouring.of(id) : instanceColour(id, paint.seed);
   const ink = (/** @type {number[]} */ [r, g, b], /** @type {number} */ a) =>
     ((Math.round(255 * a) << 24) | (b << 16) | (g << 8) | r) >>> 0;
   const bright = own.map((c) => Math.round(c + (255 - c) * 0.55));

@@ -3,7 +3,6 @@
 /** @import { Api } from "./api.js" */
 /** @import { State } from "./state.js" */
 /** @import { Triple } from "./types.js" */
-import { instanceCss } from "./colour.js";
 import { el, write } from "./dom.js";
 
 const REST = 120; // ms that the pointer rests before the exact voxel is asked for
@@ -65,7 +64,7 @@ export class Readout {
     else if (id === null) this.parts.id.textContent = "# …";
     else if (id === 0) this.parts.id.textContent = "no instance";
     else {
-      this.swatch.style.background = instanceCss(id, this.state.seed);
+      this.swatch.style.background = this.state.css(id);
       this.parts.id.append(this.swatch, `#${id}`);
     }
   }

@@ -7,9 +7,9 @@
 /** @import { Api } from "./api.js" */
 /** @import { State } from "./state.js" */
 import { get } from "./api.js";
-import { instanceCss } from "./colour.js";
 import { el, icon } from "./dom.js";
 import { parseGlb } from "./glb.js";
+import { Overview, trace } from "./surfaces.js";
 
 /**
  * y points down and z away, as in the slices: seen from in front, a little from the left above.
@@ -81,6 +81,7 @@ export class Scene {
       el("div", { class: "name" }, el("b", { text: "3-D" })),
       button("expand", "3-D alone, or all panes", actions.expand),
       button("fit", "Camera on the selection, or on the whole volume", () => this.resetCamera()),
+      (this.every = button("all", "All instances, coarsely", () => this.showAll())),
       this.note,
     );
     /** @type {Map<string, {state: "loading" | "ready" | "failed", trace?: any, error?: string}>} */
@@ -92,6 +93,14 @@ export class Scene {
     this.soon = 0;
     this.camera = camera(this.edges);
     this.held = false; // a person has moved the camera
+    this.overview = new Overview(state, api, () => this.update());
+  }
+
+  /** All instances, or the selected ones alone. */
+  showAll() {
+    this.overview.on = !this.overview.on;
+    this.every.setAttribute("aria-pressed", String(this.overview.on));
+    this.update();
   }
 
   /** @param {boolean} visible */
@@ -130,12 +139,14 @@ export class Scene {
     const ready = meshes.filter((mesh) => mesh.state === "ready").map((mesh) => mesh.trace);
     const failed = meshes.filter((mesh) => mesh.state === "failed");
     const loading = meshes.filter((mesh) => mesh.state === "loading").length;
+    const all = this.overview.trace();
     if (!state.labels) this.say("No labels: no instances to show here");
-    else if (!state.selected.length) this.say("Double-click an instance to see it here");
+    else if (this.overview.said) this.say(this.overview.said);
+    else if (!state.selected.length && !all) this.say("Double-click an instance to see it here");
     else if (loading) this.say(`Loading ${loading} of ${meshes.length} meshes …`);
     else this.say(failed.length ? `${failed.length} of ${meshes.length} meshes failed: ${failed[0].error}` : "");
     if (!this.held && !loading) this.camera = ready.length ? closeUp(this.edges, ready) : camera(this.edges);
-    await Plotly.react(this.plot, [...this.frames(), ...ready], this.layout(), {
+    await Plotly.react(this.plot, [...this.frames(), ...(all ? [all] : []), ...ready], this.layout(), {
       displayModeBar: false, responsive: false, scrollZoom: true,
     });
     if (!this.made) {
@@ -145,7 +156,8 @@ export class Scene {
         if (eye && Math.abs(eye.x - this.camera.eye.x) > 1e-6) this.held = true;
       });
       /** @type {any} */ (this.plot).on("plotly_click", (/** @type {any} */ event) => {
-        const id = event.points[0]?.data?.meta;
+        const point = event.points[0];
+        const id = point?.data?.meta === "all" ? this.overview.idAt(point.pointNumber) : point?.data?.meta;
         if (id) state.select(id, Boolean(event.event?.shiftKey));
       });
     }
@@ -153,7 +165,7 @@ export class Scene {
 
   /** @param {number} id */
   mesh(id) {
-    const { labels, seed } = this.state;
+    const { labels } = this.state;
     const version = labels?.version ?? "";
     const key = `${labels?.name} ${version} ${id}`;
     let mesh = this.meshes.get(key);
@@ -162,7 +174,7 @@ export class Scene {
       this.meshes.set(key, mesh);
       void this.load(id, key, version);
     }
-    if (mesh.trace) mesh.trace.color = instanceCss(id, seed);
+    if (mesh.trace) mesh.trace.color = this.state.css(id);
     return mesh;
   }
 
@@ -261,26 +273,6 @@ export class Scene {
 /** @param {string} text @param {number[]} at µm (x, y, z) @param {object} place */
 function edgeName(text, [x, y, z], place) {
   return { text, x, y, z, showarrow: false, font: { size: 10.5, color: "#a7b2bd" }, ...place };
-}
-
-/** @param {import("./glb.js").Mesh} mesh @param {number} id */
-function trace({ positions, triangles }, id) {
-  const pick = (/** @type {Float32Array | Uint32Array} */ from, /** @type {number} */ k) => {
-    const out = from instanceof Float32Array ? new Float32Array(from.length / 3) : new Uint32Array(from.length / 3);
-    for (let i = 0; i < out.length; i += 1) out[i] = from[3 * i + k];
-    return out;
-  };
-  return {
-    type: "mesh3d", meta: id, name: `#${id}`,
-    x: pick(positions, 0), y: pick(positions, 1), z: pick(positions, 2),
-    i: pick(triangles, 0), j: pick(triangles, 1), k: pick(triangles, 2),
-    hovertemplate: `#${id}<extra></extra>`, flatshading: false,
-    lighting: {
-      ambient: 0.5, diffuse: 0.8, specular: 0.25, roughness: 0.6, fresnel: 0.1,
-      vertexnormalsepsilon: 1e-30, facenormalsepsilon: 1e-30, // triangles of a few nm are not degenerate
-    },
-    lightposition: { x: 1e5, y: 1e5, z: 0 },
-  };
 }
 
 /** @param {(number[] | null)[]} points @param {string} colour @param {number} width */

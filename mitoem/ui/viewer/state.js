@@ -4,6 +4,7 @@
  */
 
 /** @import { Axis, LabelInfo, Layout, Paint, Triple, VolumeInfo, Wish } from "./types.js" */
+import { instanceColour } from "./colour.js";
 import { AXES, PLANES, clamp, fitZoom, keepInside, scales } from "./geometry.js";
 
 /** @typedef {"place" | "zoom" | "look" | "layout" | "select" | "hover"} Change */
@@ -39,6 +40,9 @@ export class State {
     this.invert = false;
     this.solo = false;
     this.seed = 0;
+    this.colour = "id"; // what the instances are coloured by
+    /** @type {import("./colouring.js").Colouring | null} */
+    this.colouring = null; // the colours, once they are here
     this.held = false; // space is held: the raw image
     this.hidden = false; // labels switched off
     this.bar = true;
@@ -64,6 +68,7 @@ export class State {
     this.window = [...wish.w];
     this.invert = wish.inv;
     this.solo = wish.solo;
+    this.colour = wish.colour;
     if (wish.layout !== "quad" && wish.layout !== "3d") this.plane = wish.layout;
     for (const change of /** @type {Change[]} */ (["layout", "place", "select", "look"])) this.tell(change);
   }
@@ -83,7 +88,29 @@ export class State {
       w: [...this.window],
       inv: this.invert,
       solo: this.solo,
+      colour: this.colour,
     };
+  }
+
+  /** The words of an address that shows this view; places in full, so that it depends on no default. */
+  query() {
+    const { sel, op, w, inv, solo, zoom, mode, ...words } = this.report();
+    const all = { ...words, sel: sel.join(), op: op.join(), w: w.join(), inv: Number(inv), solo: Number(solo), mode };
+    const query = new URLSearchParams({ v: "1", labels: this.labels?.name ?? "" });
+    for (const [name, value] of Object.entries(all)) query.set(name, String(value));
+    if (zoom !== null) query.set("zoom", String(zoom));
+    for (const name of ["labels", "sel"]) if (!query.get(name)) query.delete(name);
+    return query.toString().replaceAll("%2C", ",");
+  }
+
+  /** @param {number} id @returns {[number, number, number]} the colour of an instance, everywhere */
+  rgb(id) {
+    return this.colouring ? this.colouring.of(id) : instanceColour(id, this.seed);
+  }
+
+  /** @param {number} id */
+  css(id) {
+    return `rgb(${this.rgb(id).join(" ")})`;
   }
 
   /** @returns {Paint} */
@@ -98,6 +125,7 @@ export class State {
       hover: this.hover,
       seed: this.seed,
       selected: this.selected,
+      colouring: this.colouring,
     };
   }
 
@@ -242,7 +270,7 @@ export class State {
 
   /**
    * Any of the plain switches.
-   * @param {Partial<Pick<State, "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "held" | "hidden" | "bar">>} values
+   * @param {Partial<Pick<State, "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "colour" | "colouring" | "held" | "hidden" | "bar">>} values
    */
   set(values) {
     Object.assign(this, values);

@@ -4,8 +4,9 @@
 import { ACTIONS, MOUSE } from "./actions.js";
 import { el, icon, write } from "./dom.js";
 import { clamp, parsePlace } from "./geometry.js";
+import { figureCommand } from "./snippets.js";
 
-const GROUPS = ["layout", "zoom", "image", "labels", "select", "help"];
+const GROUPS = ["layout", "zoom", "image", "labels", "select", "tools", "help"];
 const WORDS = /** @type {Record<string, string>} */ ({
   "layout-z": "XY", "layout-y": "XZ", "layout-x": "YZ", "layout-3d": "3-D",
 });
@@ -20,7 +21,10 @@ export class Toolbar {
     this.root = el("div", { class: "toolbar", role: "toolbar", "aria-label": "Viewer" });
     for (const group of GROUPS) this.root.append(this.group(group));
     /** @type {Record<string, HTMLElement>} */
-    this.panels = { window: this.windowPanel(), opacity: this.opacityPanel(), go: this.goPanel(), help: helpSheet() };
+    this.panels = {
+      window: this.windowPanel(), opacity: this.opacityPanel(), colour: this.colourPanel(), go: this.goPanel(),
+      figure: this.figurePanel(), help: helpSheet(),
+    };
     for (const panel of Object.values(this.panels)) panel.hidden = true;
     this.panelRoot = el("div", { class: "panels" }, ...Object.values(this.panels));
   }
@@ -94,7 +98,7 @@ export class Toolbar {
       const room = this.root.clientWidth - panel.offsetWidth - 8;
       panel.style.left = `${clamp(anchor.offsetLeft - 8, 8, Math.max(8, room))}px`;
     }
-    const field = /** @type {HTMLElement | null} */ (panel.querySelector("input"));
+    const field = /** @type {HTMLElement | null} */ (panel.querySelector("input, select"));
     (field ?? panel).focus({ preventScroll: true });
     this.draw();
   }
@@ -115,11 +119,11 @@ export class Toolbar {
       if (button && action.on) button.setAttribute("aria-pressed", String(action.on(viewer)));
     }
     this.buttons.get("quad")?.setAttribute("aria-pressed", String(state.layout === "quad"));
-    for (const id of ["clear", "solo"]) {
+    for (const id of ["clear", "card", "solo"]) {
       const button = this.buttons.get(id);
-      if (button) button.disabled = id === "clear" ? state.selected.length === 0 : state.selected.length === 0 && !state.solo;
+      if (button) button.disabled = state.selected.length === 0 && !(id === "solo" && state.solo);
     }
-    for (const id of ["raw", "outline", "recolour", "opacity", "previous", "next"]) {
+    for (const id of ["raw", "outline", "colour", "opacity", "previous", "next"]) {
       const button = this.buttons.get(id);
       if (button) button.disabled = state.labels === null;
     }
@@ -141,6 +145,66 @@ export class Toolbar {
     set("low", state.window[0]);
     set("high", state.window[1]);
     this.histogram?.();
+    if (this.by) this.by.value = state.colour;
+    this.command?.();
+  }
+
+  colourPanel() {
+    const { state } = this.viewer;
+    const option = (/** @type {string} */ value, /** @type {string} */ text) => el("option", { value, text });
+    this.by = el("select", {
+      "aria-label": "Colour instances by",
+      onchange: () => state.set({ colour: /** @type {HTMLSelectElement} */ (this.by).value }),
+    }, option("id", "id, one colour each"), ...this.viewer.columns.map(([name, title]) => option(name, title)));
+    return el("div", { class: "panel", role: "dialog", "aria-label": "Colours", tabindex: "-1" },
+      el("label", { class: "wide" }, el("span", { text: "Colour by" }), this.by),
+      el("div", { class: "row" },
+        el("button", { type: "button", class: "plain", text: "Deal the colours anew (l)", onclick: () => this.viewer.recolour() })));
+  }
+
+  figurePanel() {
+    const { viewer } = this;
+    const kind = el("select", { "aria-label": "Format", onchange: () => this.command?.() },
+      el("option", { value: "png", text: "PNG" }), el("option", { value: "svg", text: "SVG" }));
+    const nm = el("input", {
+      type: "number", min: 0.1, step: "any", placeholder: "as the voxels", "aria-label": "nm per pixel",
+      oninput: () => this.command?.(),
+    });
+    const size = () => (nm.value && nm.validity.valid ? Number(nm.value) : 0);
+    const code = el("code", {});
+    this.command = () => (code.textContent = figureCommand(viewer.state, kind.value, size()));
+    const said = el("div", { class: "said", role: "status" });
+    const save = async () => {
+      said.textContent = "Drawing …";
+      try {
+        const answer = await fetch(viewer.api.figure(kind.value, viewer.state.query(), size()));
+        if (!answer.ok) throw new Error((await answer.json()).error);
+        const name = /filename="(.+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? `figure.${kind.value}`;
+        const href = URL.createObjectURL(await answer.blob());
+        el("a", { href, download: name }).click();
+        window.setTimeout(() => URL.revokeObjectURL(href), 10000);
+        said.textContent = "";
+        this.close();
+        viewer.root.focus({ preventScroll: true });
+      } catch (error) {
+        said.textContent = error instanceof Error ? error.message : String(error);
+      }
+    };
+    return el("form", {
+      class: "panel figure", "aria-label": "Save a figure", tabindex: "-1",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        void save();
+      },
+    },
+      el("p", { class: "dim", text: "The active plane, with its scale bar and a caption that says where it comes from." }),
+      el("label", { class: "wide" }, el("span", { text: "Format" }), kind),
+      el("label", { class: "wide" }, el("span", { text: "nm per pixel" }), nm),
+      code,
+      el("div", { class: "row" },
+        el("button", { type: "submit", class: "plain", text: "Save" }),
+        el("button", { type: "button", class: "plain", text: "Copy command", onclick: () => void navigator.clipboard.writeText(code.textContent ?? "") })),
+      said);
   }
 
   opacityPanel() {

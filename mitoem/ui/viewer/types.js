@@ -46,6 +46,7 @@
  * @property {[number, number]} w  Grey values drawn black and white.
  * @property {boolean} inv
  * @property {boolean} solo
+ * @property {string} colour  "id", or the column that gives the colours.
  *
  * @typedef {object} Source  A tile, and where it lies in the plane.
  * @property {import("./tiles.js").Tile} tile
@@ -72,6 +73,7 @@
  * @property {number} hover  Instance under the pointer, 0 for none.
  * @property {number} seed  Xors every id before it is hashed to a colour.
  * @property {number[]} selected
+ * @property {import("./colouring.js").Colouring | null} colouring  Colours by a measurement.
  *
  * @typedef {object} Renderer
  * @property {"webgl2" | "canvas"} kind

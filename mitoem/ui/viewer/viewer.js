@@ -2,15 +2,19 @@
 
 /** @import { Axis, Renderer, VolumeInfo, Wish } from "./types.js" */
 import { Api } from "./api.js";
+import { CardPanel } from "./card.js";
+import { Colouring } from "./colouring.js";
 import { el } from "./dom.js";
 import { AXES } from "./geometry.js";
 import { GlRenderer } from "./gl.js";
 import { listenToKeys } from "./keys.js";
+import { LegendBox } from "./legend.js";
 import { Overlay } from "./overlay.js";
 import { Panes } from "./panes.js";
 import { listenToPointer } from "./pointer.js";
 import { CanvasRenderer } from "./raster.js";
 import { Readout } from "./readout.js";
+import { Ruler } from "./ruler.js";
 import { Scene } from "./scene.js";
 import { Slice } from "./slice.js";
 import { State } from "./state.js";
@@ -26,10 +30,13 @@ export class Viewer {
   /**
    * @param {HTMLElement} root @param {Api} api @param {VolumeInfo} info @param {Wish} wish
    * @param {(report: object) => void} report
+   * @param {[string, string][]} columns name and title of what instances may be coloured by
    */
-  constructor(root, api, info, wish, report) {
+  constructor(root, api, info, wish, report, columns = []) {
     this.root = root;
     this.api = api;
+    this.columns = columns;
+    this.coloured = ""; // what the colours in force are of
     this.state = new State(info, wish);
     this.canvas = el("canvas", { class: "slices" });
     this.renderer = makeRenderer(this.canvas);
@@ -53,6 +60,12 @@ export class Viewer {
       retry: () => this.tiles.retry(),
     }));
     this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
+    this.ruler = new Ruler(this.state);
+    this.legend = new LegendBox(this.state);
+    this.card = new CardPanel(this.state, api, {
+      visit: (id) => void this.visits.visit(id).then((problem) => problem && this.readout.say(problem)),
+      say: (text) => this.readout.say(text),
+    });
     this.toolbar = new Toolbar(this);
     this.strip = new Strip(this.state, () => this.state.activate("z"), this.toolbar.buttonsOf("section"));
     this.readout = new Readout(this.state, api);
@@ -62,7 +75,7 @@ export class Viewer {
 
   build() {
     this.root.replaceChildren(
-      this.toolbar.root, this.panes.root, this.strip.root, this.readout.root, this.toolbar.panelRoot,
+      this.toolbar.root, el("div", { class: "body" }, this.panes.root, this.card.root), this.strip.root, this.readout.root, this.toolbar.panelRoot,
     );
     this.slices.forEach((slice, i) => listenToPointer(this.overlays[i].root, slice, this));
     this.unlisten = listenToKeys(this.root, this);
@@ -74,8 +87,10 @@ export class Viewer {
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => this.restore());
     this.panes.fill();
+    this.card.update();
     this.arrange();
     this.follow();
+    void this.recolourBy();
   }
 
   makeTiles() {
@@ -106,6 +121,8 @@ export class Viewer {
   /** @param {import("./state.js").Change} change */
   changed(change) {
     if (change === "layout") this.arrange();
+    if (change === "select" || change === "look") this.card.update();
+    if (change === "look") void this.recolourBy();
     if (change === "place" || change === "zoom") this.follow();
     if (change === "select" || change === "layout") this.scene.update();
     else if (change !== "hover") this.scene.updateSoon();
@@ -113,6 +130,32 @@ export class Viewer {
     this.pressed ||= change !== "place" && change !== "hover";
     this.invalidate();
     if (change !== "hover") this.settle();
+  }
+
+  /** Colours by id, in another order. */
+  recolour() {
+    this.state.set({ colour: "id", seed: this.state.seed + 1 });
+  }
+
+  /** Get the colours that the state asks for; by id until they are here. */
+  async recolourBy() {
+    const { state } = this;
+    const { colour, labels } = state;
+    const wanted = colour === "id" || !labels ? "" : `${labels.name} ${labels.version} ${colour}`;
+    if (wanted === this.coloured) return;
+    this.coloured = wanted;
+    let colouring = null;
+    try {
+      if (wanted && labels) colouring = new Colouring(await this.api.colours(labels.name, colour));
+    } catch (error) {
+      if (this.coloured !== wanted) return;
+      this.readout.say(`Coloured by id: ${error instanceof Error ? error.message : error}`);
+      this.coloured = "";
+      return state.set({ colour: "id", colouring: null });
+    }
+    if (this.coloured !== wanted) return;
+    state.set({ colouring });
+    this.legend.draw();
   }
 
   /** A still pointer comes to lie over another voxel when the picture moves. */
@@ -144,6 +187,7 @@ export class Viewer {
   /** Show the panes of the layout, at the sizes that the page gives them. */
   arrange() {
     this.panes.arrange(this.state.layout);
+    this.overlays[AXES.indexOf(this.state.fitted)].root.append(this.legend.root);
     this.measure();
     this.scene.show(!this.scene.root.hidden && (this.pictured || this.state.layout === "3d"));
   }
@@ -178,7 +222,7 @@ export class Viewer {
     const keep = new Set();
     let settled = true;
     const paint = this.state.paint();
-    const look = JSON.stringify(paint);
+    const look = JSON.stringify({ ...paint, colouring: this.coloured });
     this.renderer.begin(paint);
     for (const [i, slice] of this.slices.entries()) {
       if (!slice.visible || slice.rect.width === 0) continue;
@@ -192,6 +236,7 @@ export class Viewer {
         this.renderer.draw(area, cells);
       }
       this.overlays[i].draw(cells);
+      if (this.ruler.slice === slice) this.ruler.draw();
       wants.push(...slice.wants(state, slice.axis === this.leading));
       for (const key of slice.worthKeeping(state.edges)) keep.add(key);
       settled = settled && state.settled;
@@ -266,6 +311,7 @@ export class Viewer {
 
   /** @param {Slice} slice @param {{x: number, y: number}} at */
   click(slice, at) {
+    if (this.ruler.on) return this.ruler.click(slice, this.overlays[this.slices.indexOf(slice)].root, at);
     const voxel = slice.voxelAt(at.x, at.y);
     if (voxel) this.state.crossAt(voxel);
   }
@@ -273,10 +319,11 @@ export class Viewer {
   /** @param {Slice | null} slice @param {{x: number, y: number}} at */
   point(slice, at) {
     this.pointer = slice ? { slice, x: at.x, y: at.y } : null;
+    if (slice) this.ruler.point(slice, at);
     const voxel = slice?.voxelAt(at.x, at.y) ?? null;
     const id = slice && voxel ? slice.idAt(voxel) : 0;
     this.state.point(id);
-    for (const overlay of this.overlays) overlay.name(overlay.slice === slice ? id : 0, at, this.state.seed);
+    for (const overlay of this.overlays) overlay.name(overlay.slice === slice ? id : 0, at);
     this.readout.show(voxel ?? this.state.cross, voxel ? id : null);
   }
 
@@ -293,7 +340,10 @@ export class Viewer {
 
   /** @returns {boolean} whether something was open */
   close() {
-    return this.toolbar.close();
+    if (this.toolbar.close()) return true;
+    if (!this.ruler.on) return false;
+    this.ruler.toggle(false);
+    return true;
   }
 
   destroy() {

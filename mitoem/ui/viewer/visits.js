@@ -73,7 +73,7 @@ export class Visits {
   /** @param {string} labels @returns {Promise<number[]>} */
   async everyId(labels) {
     if (this.idsOf !== labels) {
-      const rows = await this.api.rows(labels, "").catch(() => []);
+      const rows = await this.api.rows(labels, "", "instance_id").catch(() => []);
       this.ids = rows.map((row) => Number(row.instance_id)).sort((a, b) => a - b);
       this.idsOf = labels;
     }
