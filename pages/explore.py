@@ -7,7 +7,7 @@ from mitoem.ui.viewer import viewer
 
 at = address.here()
 base = (st.get_option("server.baseUrlPath") or "").strip("/")
-state = viewer(at.info, at.view, base=f"/{base}" if base else "", key="viewer")
+state = viewer(at.info, at.view, base=f"/{base}" if base else "", key=address.VIEWER)
 if state is not None:
     seen = state.view(at.view)
     address.keep(seen, at.info)

@@ -95,7 +95,7 @@ def _measures(row: pd.Series, complete: pd.DataFrame, *, cut: bool) -> list[Meas
             continue
         value = float(row[name])
         known = complete[name].dropna()
-        share = None if cut or known.empty else float((known.astype(float) < value).mean())
+        share = None if cut or len(known) < 2 else float((known.astype(float) < value).mean())
         found.append(Measure(name, column.unit, value, share))
     return found
 

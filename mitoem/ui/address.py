@@ -27,6 +27,9 @@ OWN = {
 }
 """Words that a page has of its own, beside those of the view."""
 
+VIEWER = "viewer"
+"""Key of the viewer's mount, whose state the session holds."""
+
 _WORDS, _SENT, _PAGE = "mitoem_words", "mitoem_sent", "mitoem_page"
 _STALE_SECONDS = 1.0
 
@@ -60,7 +63,8 @@ def begin(page: str) -> None:
     sent: list[dict[str, str]] = st.session_state.setdefault(_SENT, [])
     known = st.session_state.get(_WORDS)
     recent = time.monotonic() - st.session_state.get("mitoem_sent_at", 0.0) < _STALE_SECONDS
-    stale = query in sent[:-1] and recent
+    moved = _viewer_moved()
+    stale = query in sent[:-1] and (recent or moved)
     if known is None:
         st.session_state[_WORDS] = query
         sent.append(query)
@@ -69,6 +73,13 @@ def begin(page: str) -> None:
         st.session_state[_WORDS] = mine | query
         sent.append(query)
     st.session_state[_PAGE] = page
+
+
+def _viewer_moved() -> bool:
+    """Whether this run comes from a report of the viewer: the query is no wish then."""
+    now, before = repr(st.session_state.get(VIEWER)), st.session_state.get("mitoem_viewer_was")
+    st.session_state["mitoem_viewer_was"] = now
+    return now != before
 
 
 def word(name: str, default: str) -> str:

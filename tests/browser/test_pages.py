@@ -227,7 +227,7 @@ def test_a_pick_in_explore_is_selected_on_every_page(page: Page, browser_root: P
     page.locator('.slice[data-axis="z"]').dblclick()
     page.wait_for_url(re.compile("sel=5(&|$)"))
     expect(page.get_by_role("button", name="1 selected")).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator(".card header b")).to_have_text("#5")
     page.get_by_role("link", name="Instances").click()
     page.wait_for_url(re.compile("/instances.*sel=5"))
     rest(page)

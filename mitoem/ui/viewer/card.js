@@ -102,9 +102,9 @@ export class CardPanel {
       el("div", { class: "measures" }, ...first.map(measure)),
       card.cut
         ? el("p", { class: "dim", text: "Cut by the edge of what was labelled: not ranked." })
-        : el("p", { class: "dim", text: `Bars: share of the ${card.complete.toLocaleString("en")} complete instances that are smaller.` }),
+        : card.complete < 2 ? "" : el("p", { class: "dim", text: `Bars: share of the ${card.complete.toLocaleString("en")} complete instances that are smaller.` }),
       more,
-      el("h3", { text: "Nearest, centre to centre" }),
+      ...(card.near.length ? [el("h3", { text: "Nearest, centre to centre" })] : []),
       el("div", { class: "near" }, ...card.near.map((one) => this.neighbour(one))),
       this.deeds(card),
     );
