@@ -154,11 +154,11 @@ export class GlRenderer {
     tile.held = null;
   }
 
-  /** @param {number} width @param {number} height */
-  resize(width, height) {
+  /** @param {number} width @param {number} height @param {number} ratio */
+  resize(width, height, ratio) {
     this.canvas.width = width;
     this.canvas.height = height;
-    this.line = 1.25 * (window.devicePixelRatio || 1);
+    this.line = 1.25 * ratio;
   }
 
   /** @param {Paint} paint */

@@ -52,9 +52,9 @@ export class Panes {
     });
     const main = slices.find((slice) => slice.axis === state.fitted && slice.visible);
     if (main) state.size = { width: main.rect.width, height: main.rect.height };
-    const ratio = window.devicePixelRatio || 1;
+    const { ratio } = state;
     const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) renderer.resize(width, height);
+    if (this.canvas.width !== width || this.canvas.height !== height) renderer.resize(width, height, ratio);
     return true;
   }
 

@@ -46,10 +46,9 @@ export class Slice {
     const middle = state.zoom === null ? /** @type {Triple} */ (info.shape.map((n) => (n - 1) / 2)) : state.centre;
     const row = this.reach(keepInside(middle[plane.row], info.shape[plane.row], across[0]), plane.row, across[0]);
     const col = this.reach(keepInside(middle[plane.col], info.shape[plane.col], across[1]), plane.col, across[1]);
-    const ratio = window.devicePixelRatio || 1;
-    const device = /** @type {Triple} */ (perVoxel.map((s) => s * ratio));
+    const device = /** @type {Triple} */ (perVoxel.map((s) => s * (window.devicePixelRatio || 1)));
     return {
-      perVoxel, row, col, ratio,
+      perVoxel, row, col, ratio: state.ratio,
       across: /** @type {[number, number]} */ (across),
       level: levelFor(info, this.axis, device),
     };
@@ -209,7 +208,7 @@ export class Slice {
       const failed = this.layers.some(
         (layer) => this.tiles.tiles.get(this.key(layer, this.drawn, this.shown, row, col))?.state === "failed",
       );
-      const sharp = image !== null && sx * Math.min(image.fx, image.fy) > 1.5 && image.fx === level.factors[plane.col];
+      const sharp = image !== null && (sx / state.detail) * Math.min(image.fx, image.fy) > 1.5 && image.fx === level.factors[plane.col];
       return {
         rect: [left + x0 * sx, top + y0 * sy, left + x1 * sx, top + y1 * sy],
         edges: [x0, y0, x1, y1], image, labels, failed, sharp,

@@ -48,6 +48,7 @@ export class State {
     this.bar = true;
     this.hover = 0;
     this.gripped = false; // a pointer is down
+    this.detail = 1; // share of the screen's pixels that is drawn along each side
     this.apply(wish);
   }
 
@@ -132,6 +133,11 @@ export class State {
   /** @param {Change} change */
   tell(change) {
     for (const listener of this.listeners) listener(change);
+  }
+
+  /** Drawn pixels per CSS pixel. */
+  get ratio() {
+    return (window.devicePixelRatio || 1) * this.detail;
   }
 
   /** The zoom in force, also when it is "fit". */

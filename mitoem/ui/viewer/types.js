@@ -79,7 +79,7 @@
  * @property {"webgl2" | "canvas"} kind
  * @property {(tile: import("./tiles.js").Tile) => void} accept  Take a tile's pixels in.
  * @property {(tile: import("./tiles.js").Tile) => void} release
- * @property {(width: number, height: number) => void} resize  In device pixels.
+ * @property {(width: number, height: number, ratio: number) => void} resize  In drawn pixels; so many per CSS pixel.
  * @property {(paint: Paint) => void} begin
  * @property {(area: [number, number, number, number], cells: Cell[]) => void} draw
  * @property {() => void} destroy

@@ -10,6 +10,7 @@ import { GlRenderer } from "./gl.js";
 import { listenToKeys } from "./keys.js";
 import { LegendBox } from "./legend.js";
 import { Overlay } from "./overlay.js";
+import { Pace } from "./pace.js";
 import { Panes } from "./panes.js";
 import { listenToPointer } from "./pointer.js";
 import { CanvasRenderer } from "./raster.js";
@@ -60,6 +61,10 @@ export class Viewer {
       retry: () => this.tiles.retry(),
     }));
     this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
+    this.pace = new Pace((detail) => {
+      this.state.detail = detail;
+      this.measure();
+    });
     this.ruler = new Ruler(this.state);
     this.legend = new LegendBox(this.state);
     this.card = new CardPanel(this.state, api, {
@@ -217,10 +222,10 @@ export class Viewer {
     cancelAnimationFrame(this.asked);
     this.asked = 0;
     const now = performance.now();
-    const ratio = window.devicePixelRatio || 1;
+    const { ratio } = this.state;
     const wants = [];
     const keep = new Set();
-    let settled = true;
+    let settled = this.state.detail === 1;
     const paint = this.state.paint();
     const look = JSON.stringify({ ...paint, colouring: this.coloured });
     this.renderer.begin(paint);
@@ -291,6 +296,7 @@ export class Viewer {
     state.zoomBy(factor, {
       axis: slice.axis, at: slice.placeAt(x, y), offset: [y - height / 2, x - width / 2], size: [height, width],
     });
+    this.pace.moved();
   }
 
   /** @param {Slice} slice @param {number} dx CSS pixels @param {number} dy */
@@ -300,6 +306,7 @@ export class Viewer {
       dy / frame.perVoxel[slice.plane.row], dx / frame.perVoxel[slice.plane.col],
     ]);
     this.state.pan(slice.axis, by, [frame.row, frame.col], frame.across);
+    this.pace.moved();
   }
 
   /** @param {number} down @param {number} right @param {{shiftKey: boolean}} event */
@@ -349,6 +356,7 @@ export class Viewer {
   destroy() {
     clearTimeout(this.timer);
     clearTimeout(this.waiting);
+    this.pace.destroy();
     cancelAnimationFrame(this.asked);
     this.asked = -1; // a late answer asks for no frame
     this.observer?.disconnect();
