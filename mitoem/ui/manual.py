@@ -65,13 +65,18 @@ MITOEM_DATA=/big/disk:/shared/readonly streamlit run app.py           # other da
 VARIABLES = (
     ("MITOEM_DATA", "data roots, the first writable", "data/"),
     ("MITOEM_CACHE_BYTES", "decoded chunks kept in memory", "256 MB"),
+    ("MITOEM_TILE_CACHE_BYTES", "encoded tiles kept in memory", "64 MB"),
+    ("MITOEM_MESH_CACHE_BYTES", "surfaces kept in memory", "64 MB"),
+    ("MITOEM_SCHEDULER", "Dask scheduler that ingest spreads its work over", "this process"),
+    ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
     ("MITOEM_THREADS", "threads of the network", "all processors"),
     ("MITOEM_WORKER_IDLE", "seconds until an idle worker ends", "600"),
 )
 
 LABEL_PROBLEM = (
-    "Found a label that is wrong? Select the instance in Explore, press **Copy link**, and send "
-    "the link with a sentence to the people who keep the labels; for MitoEM they are named at "
+    "Found a label that is wrong? Select the instance in Explore and press **Report label** on its "
+    "card: a report with the link, the place and the numbers is copied, and a picture saved. Send "
+    "both to the people who keep the labels; for MitoEM they are named at "
     "[mitoem.grand-challenge.org](https://mitoem.grand-challenge.org/)."
 )
 
