@@ -18,6 +18,7 @@ from mitoem.errors import BoxOutside, LabelsInvalid, RunCancelled, ShapeMismatch
 from mitoem.geometry import Box
 from mitoem.manifest import Split
 from mitoem.morphometry import COLUMNS, Partial, empty, measure, measure_blocks
+from mitoem.morphometry.neighbours import lengthened, shortened
 
 BLOCKS = st.tuples(st.integers(3, 14), st.integers(14, 60), st.integers(14, 66))
 
@@ -319,3 +320,19 @@ def test_touching_instances_are_nothing_apart_and_a_lone_one_has_no_neighbour() 
     assert table["neighbour_count"].tolist() == [1, 1]
     blank = measure(labels, voxel_size=VOXEL, neighbours=False)
     assert blank["neighbour_count"].isna().all()
+
+
+@given(
+    st.tuples(*[st.integers(0, 2**20)] * 3),
+    st.lists(st.tuples(*[st.integers(0, 2**12)] * 3), min_size=1, max_size=30),
+)
+def test_places_of_faces_come_back_from_their_short_form(
+    corner: tuple[int, int, int], offsets: list[tuple[int, int, int]]
+) -> None:
+    z, y, x = (np.array([c + o[k] for o in offsets], np.int64) for k, c in enumerate(corner))
+    packed = (z << 42) | (y << 21) | x
+    piece = shortened(packed)
+    np.testing.assert_array_equal(np.sort(lengthened(piece)), np.sort(packed))
+    spans = [int(np.ptp(axis)) for axis in (z, y, x)]
+    fits = all(span < limit for span, limit in zip(spans, (1024, 2048, 2048), strict=True))
+    assert isinstance(piece, tuple) == fits

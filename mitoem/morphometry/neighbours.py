@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias, overload
 
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
@@ -35,46 +36,107 @@ _SLACK: Final = 0.1
 _BITS: Final = 21
 """A place takes so many bits along each axis, in half voxels from one before the volume."""
 
+_SHORT_BITS: Final = (10, 11, 11)
+"""The same along z, y and x for places counted from the first of a piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Voxel faces between instances and what is around them, grouped by instance.
+    """Voxel faces between instances and what is around them, in pieces of one instance each.
 
-    ``ids`` (n,), ``counts`` (n,): an id may come several times; ``places``: the centres of the
-    faces of each in turn, packed by ``pack``.
+    ``ids`` (n,): an id may come several times; ``pieces``: the centres of the faces of each, as
+    ``shortened`` gives them. Pieces are never copied: adding blocks up costs no memory.
     """
 
     ids: NDArray[np.uint32]
-    counts: NDArray[np.int64]
-    places: NDArray[np.int64]
+    pieces: tuple[Piece, ...]
 
     @classmethod
     def none(cls) -> Faces:
         """No faces."""
-        return cls(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.int64))
+        return cls(np.empty(0, np.uint32), ())
 
     @classmethod
     def of(cls, ids: NDArray[np.uint32], places: Sequence[NDArray[np.int64]]) -> Faces:
         """The packed places of the faces of each id."""
-        return cls(ids, np.array([p.size for p in places]), np.concatenate(places))
+        return cls(ids, tuple(map(shortened, places)))
 
     @classmethod
     def total(cls, several: Sequence[Faces]) -> Faces:
         """All faces of several blocks."""
         return cls(
-            np.concatenate([f.ids for f in several]),
-            np.concatenate([f.counts for f in several]),
-            np.concatenate([f.places for f in several]),
+            np.concatenate([f.ids for f in several]), tuple(p for f in several for p in f.pieces)
         )
 
-    def by_row(self, ids: NDArray[np.uint32]) -> list[NDArray[np.int64]]:
-        """The packed places of each of the rising ``ids``, without a copy where in one piece."""
-        pieces: list[list[NDArray[np.int64]]] = [[] for _ in range(ids.size)]
-        ends = np.cumsum(self.counts)
-        rows = np.searchsorted(ids, self.ids)
-        for row, end, count in zip(rows.tolist(), ends, self.counts, strict=True):
-            pieces[row].append(self.places[end - count : end])
-        return [found[0] if len(found) == 1 else np.concatenate(found) for found in pieces]
+    def by_row(self, ids: NDArray[np.uint32]) -> Surfaces:
+        """The packed places of each of the rising ``ids``, unpacked one by one when asked for."""
+        rows: list[list[Piece]] = [[] for _ in range(ids.size)]
+        for row, piece in zip(np.searchsorted(ids, self.ids).tolist(), self.pieces, strict=True):
+            rows[row].append(piece)
+        return Surfaces(rows)
+
+
+Piece: TypeAlias = NDArray[np.int64] | tuple[int, bytes]
+"""Packed places as they are; or the packed first corner and, deflated, the steps from it on."""
+
+
+def shortened(places: NDArray[np.int64]) -> Piece:
+    """Packed places in any order, in less than a byte each instead of eight.
+
+    As they are where they do not lie within a block of 256 × 512 × 512 voxels.
+    """
+    if not places.size:
+        return places
+    columns = _columns(places)
+    low = [int(column.min()) for column in columns]
+    spans = [column - first for column, first in zip(columns, low, strict=True)]
+    if any(int(span.max()) >> bits for span, bits in zip(spans, _SHORT_BITS, strict=True)):
+        return places
+    z, y, x = spans
+    short = np.sort((z << _SHORT_BITS[1] + _SHORT_BITS[2]) | (y << _SHORT_BITS[2]) | x)
+    steps = np.diff(short, prepend=0).astype("<u4")
+    return _pack(low[0], low[1], low[2]), isal_zlib.compress(steps.tobytes(), 1)
+
+
+def lengthened(piece: Piece) -> NDArray[np.int64]:
+    """The packed places again."""
+    if not isinstance(piece, tuple):
+        return piece
+    first, steps = piece
+    short = np.cumsum(np.frombuffer(isal_zlib.decompress(steps), "<u4"), dtype=np.int64)
+    z = short >> _SHORT_BITS[1] + _SHORT_BITS[2]
+    y = short >> _SHORT_BITS[2] & (1 << _SHORT_BITS[1]) - 1
+    x = short & (1 << _SHORT_BITS[2]) - 1
+    return first + ((z << 2 * _BITS) | (y << _BITS) | x)
+
+
+class Surfaces(Sequence[NDArray[np.int64]]):
+    """The packed face centres of each instance, unpacked when asked for."""
+
+    def __init__(self, rows: Sequence[Sequence[Piece]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, row: int) -> NDArray[np.int64]: ...
+    @overload
+    def __getitem__(self, row: slice) -> Surfaces: ...
+    def __getitem__(self, row: int | slice) -> NDArray[np.int64] | Surfaces:
+        if isinstance(row, slice):
+            return Surfaces(self._rows[row])
+        return np.concatenate([lengthened(piece) for piece in self._rows[row]])
+
+
+def _pack(z: int, y: int, x: int) -> int:
+    return (z << 2 * _BITS) | (y << _BITS) | x
+
+
+def _columns(places: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """Packed places as z, y and x, in half voxels."""
+    low = (1 << _BITS) - 1
+    return places >> 2 * _BITS, (places >> _BITS) & low, places & low
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +198,8 @@ class _Search:
 
         @lru_cache(maxsize=1024)
         def points(row: int) -> NDArray[np.float32]:
-            low = (1 << _BITS) - 1
-            place = packed[row]
-            columns = (place >> 2 * _BITS, (place >> _BITS) & low, place & low)
-            return np.multiply(np.stack(columns, axis=1), half, dtype=np.float32)
+            columns = np.stack(_columns(packed[row]), axis=1)
+            return np.multiply(columns, half, dtype=np.float32)
 
         self.points = points
         ends = [(points(k).min(axis=0), points(k).max(axis=0)) for k in range(len(packed))]
