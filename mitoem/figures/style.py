@@ -51,6 +51,7 @@ INKS: Final[Mapping[Theme, Ink]] = {
 _NAMES: Final[Mapping[str, str]] = {
     "voxel_count": "Size (voxels)",
     "mci": "Mitochondrial complexity index",
+    "error": "Error type",
 }
 _UNITS: Final = {column.name: column.unit for column in COLUMNS}
 _SUFFIXES: Final = ("_per_um", "_um3", "_um2", "_um")

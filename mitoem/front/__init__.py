@@ -1,7 +1,7 @@
 """The front door: what pages, scripts and the command line all call."""
 
 from mitoem.front.card import Card, card
-from mitoem.front.colouring import COLOURABLE, Colouring, colouring
+from mitoem.front.colouring import COLOURABLE, Colouring, colouring, error_colouring
 from mitoem.front.drawing import figure, neuroglancer_link, snapshot
 from mitoem.front.instances import Download, csv, instance_box, measure, mesh, stored_table, table
 from mitoem.front.scoring import common_coverage, evaluate, predict, read_image, read_labels
@@ -17,6 +17,7 @@ __all__ = [
     "colouring",
     "common_coverage",
     "csv",
+    "error_colouring",
     "evaluate",
     "figure",
     "ingest",

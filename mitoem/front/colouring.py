@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mitoem.errors import RequestInvalid
+from mitoem.geometry import Box
 from mitoem.morphometry import COLUMNS, Column
 from mitoem.render import Rgb
 from mitoem.render.scale import UNKNOWN, Legend, graded, named, rgb
@@ -23,6 +25,13 @@ ORDER: Final = {
 """Names in the order in which a legend lists them."""
 
 _WORDS: Final = {"touches_border": ("complete", "cut")}
+
+ERROR: Final = Column(
+    "error", "", "what became of it in the newest evaluation of these labels", "", "str"
+)
+"""Error types, which are of an evaluation and no column of the table."""
+
+KINDS: Final = ("correct", "loose", "split", "merge", "missed", "invented", "not scored")
 
 COLOURABLE: Final = tuple(one for one in COLUMNS if one.colourable)
 """Columns that instances may be coloured by."""
@@ -46,6 +55,31 @@ class Colouring:
             known = self.ids[at] == wanted
             out[known] = self.colours[at[known]]
         return out
+
+
+def error_colouring(
+    frame: pd.DataFrame, errors: Sequence[Mapping[str, Any]], *, of_truth: bool, box: Box
+) -> Colouring:
+    """Colour instances by their error type.
+
+    ``errors``: those of a scoring, as ``Scores.to_json`` gives them; ``of_truth``: whether the
+    table is of the truth, else of the prediction; ``box``: the part that was scored.
+    """
+    kinds: dict[int, str] = {}
+    for one in reversed(errors):  # most voxels lost first: it has the last word
+        for instance in (one["truth"],) if of_truth else one["predictions"]:
+            kinds[int(instance)] = str(one["kind"])
+    rows = frame.sort_values("instance_id")
+    inside = np.ones(len(rows), bool)
+    for k, axis in enumerate("zyx"):
+        inside &= (rows[f"bbox_{axis}1"] > box.start[k]) & (rows[f"bbox_{axis}0"] < box.stop[k])
+    ids = rows["instance_id"].to_numpy(np.int64)
+    texts = [
+        kinds.get(int(one), "correct") if scored else "not scored"
+        for one, scored in zip(ids, inside, strict=True)
+    ]
+    colours, legend = named(texts, order=KINDS)
+    return Colouring(ERROR, ids, colours, legend)
 
 
 def colouring(frame: pd.DataFrame, by: str) -> Colouring:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mitoem import catalog, neuroglancer, render
 from mitoem import view as views
+from mitoem.errors import RequestInvalid
 from mitoem.front.colouring import Colouring, colouring
 from mitoem.front.shelves import Data, resolved
 from mitoem.geometry import Box
@@ -33,6 +34,8 @@ def figure(
     request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
     seen, notices = views.resolve(request, target.info)
     colours = None
+    if seen.colour == views.BY_ERROR:
+        raise RequestInvalid("error types are of an evaluation: save this figure from its page")
     if seen.colour != views.BY_ID and seen.labels is not None:
         frame = catalog.from_environment(data).table(target, seen.labels)
         colours = colouring(frame, seen.colour)

@@ -6,14 +6,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mitoem.errors import RunCancelled
 from mitoem.geometry import Box
 from mitoem.jobs.job import Job, fields, name
+from mitoem.jobs.registry import directory, runs
+from mitoem.volume import Volume
+
+LOOK = 200
+"""Runs among which an earlier scoring is looked for."""
 
 SLAB_VOXELS = 2**25
 """Voxels of each side that are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A finished scoring: whether the labels asked for were its truth, what box, what it found."""
+
+    of_truth: bool
+    box: Box
+    scores: Mapping[str, Any]
 
 
 def check(request: Mapping[str, Any]) -> None:
@@ -21,6 +37,23 @@ def check(request: Mapping[str, Any]) -> None:
     fields(request, needed={"volume", "truth", "prediction"}, allowed={"data", "versions"})
     for field in ("volume", "truth", "prediction"):
         name(request, field)
+
+
+def newest(root: str | Path, volume: Volume, labels: str) -> Scoring | None:
+    """The newest finished scoring of a label set in its present version, as truth or prediction."""
+    for one in runs(root, last=LOOK):
+        ask = one.request
+        sides = [str(ask.get(side)) for side in ("truth", "prediction")]
+        if one.kind != "evaluate" or one.state != "done" or ask["volume"] != volume.name:
+            continue
+        known = {name.name for name in volume.info.labels}
+        if labels not in sides or not known.issuperset(sides):
+            continue
+        if list(ask.get("versions", [])) != [volume.version(name) for name in sides]:
+            continue
+        found = json.loads((directory(root, one.id) / "scores.json").read_text(encoding="utf-8"))
+        return Scoring(labels == sides[0], Box.parse(one.result["box"]), found)
+    return None
 
 
 def run(job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mitoem import neuroglancer as peer
 from mitoem.errors import RequestInvalid
 from mitoem.server import access, answers
 from mitoem.server.access import Site
+from mitoem.server.instances import coloured
 from mitoem.server.measured import stored
 from mitoem.server.parse import choice, word
 from mitoem.view import View
@@ -68,6 +69,7 @@ def _pixel(text: str) -> float | None:
 def _drawn(site: Site, volume: Volume, seen: View, nm: float | None, kind: str) -> bytes:
     colours = None
     if seen.colour != view.BY_ID and seen.labels is not None:
-        colours = front.colouring(stored(site.catalog, volume, seen.labels), seen.colour)
+        frame = stored(site.catalog, volume, seen.labels)
+        colours = coloured(site.catalog, volume, seen.labels, frame=frame, by=seen.colour)
     drawn = front.snapshot(volume, seen, nm_per_pixel=nm, colours=colours)
     return drawn.png() if kind == "png" else drawn.svg().encode()

@@ -13,10 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mitoem import figures, front
+from mitoem.catalog import Catalog
+from mitoem.errors import RequestInvalid
+from mitoem.jobs import scoring
 from mitoem.manifest import check_name
 from mitoem.server import access, answers
 from mitoem.server.measured import stored
 from mitoem.server.parse import integer, word
+from mitoem.view import BY_ERROR
 from mitoem.volume import Volume
 
 
@@ -33,8 +37,11 @@ async def card(request: Request) -> Response:
 
 async def colours(request: Request) -> Response:
     """The ids of a label set and a colour for each by the column ``?by=``, with a legend."""
-    _, _, frame = await _measured(request)
-    found = await asyncio.to_thread(front.colouring, frame, word(request, "by"))
+    volume, labels, frame = await _measured(request)
+    roots = access.site(request).catalog
+    found = await asyncio.to_thread(
+        coloured, roots, volume, labels, frame=frame, by=word(request, "by")
+    )
     rgb = found.colours.astype(int)
     answer = {
         "by": found.column.name,
@@ -46,6 +53,20 @@ async def colours(request: Request) -> Response:
         "colours": (rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]).tolist(),
     }
     return _kept(request, answer)
+
+
+def coloured(
+    roots: Catalog, volume: Volume, labels: str, *, frame: pd.DataFrame, by: str
+) -> front.Colouring:
+    """The colours of a label set by a column, or by error type in its newest evaluation."""
+    if by != BY_ERROR:
+        return front.colouring(frame, by)
+    found = scoring.newest(roots.writable, volume, labels)
+    if found is None:
+        raise RequestInvalid(f"{labels!r} was not evaluated in its present version: open Evaluate")
+    return front.error_colouring(
+        frame, found.scores["errors"], of_truth=found.of_truth, box=found.box
+    )
 
 
 def _title(column: str) -> str:

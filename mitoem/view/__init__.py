@@ -17,6 +17,7 @@ from mitoem.morphometry import COLUMNS
 from mitoem.view.wishes import VERSION, Notice, Reader, Wish, default_labels, numbers
 
 __all__ = [
+    "BY_ERROR",
     "BY_ID",
     "COLOURS",
     "WORDS",
@@ -42,8 +43,10 @@ DEFAULT_OPACITY: Final = (60, 25)
 
 BY_ID: Final = "id"
 
-COLOURS: Final = (BY_ID, *(one.name for one in COLUMNS if one.colourable))
-"""What instances may be coloured by: their ids, or a measurement."""
+BY_ERROR: Final = "error"
+
+COLOURS: Final = (BY_ID, *(one.name for one in COLUMNS if one.colourable), BY_ERROR)
+"""What instances may be coloured by: their ids, a measurement, or their type of error."""
 
 WORDS: Final[Mapping[str, str]] = {
     "v": "version",

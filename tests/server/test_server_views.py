@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -14,7 +15,7 @@ from PIL import Image
 from served import BALL, BALL_NM, LABELS, Site
 
 import mitoem
-from mitoem import front
+from mitoem import front, jobs
 from mitoem.render.scale import rgb
 
 VOLUME = LABELS.partition("/labels/")[0]
@@ -76,6 +77,34 @@ def test_what_cannot_give_colours_is_refused_by_name(by: str, site: Site) -> Non
     answer = site.ask(f"{LABELS}/colours.json", params={"by": by})
     assert answer.status_code == 400
     assert by in answer.json()["error"]
+
+
+def test_colours_by_error_are_those_of_the_newest_evaluation(root: Path, site: Site) -> None:
+    volume = mitoem.open_volume("wide", data=root)
+    asked = f"{LABELS}/colours.json?by=error"
+    before = site.ask(asked)
+    assert before.status_code == 400 and "not evaluated" in before.json()["error"]
+    request = {
+        "volume": "wide",
+        "truth": "truth",
+        "prediction": "run-1",
+        "versions": [volume.version("truth"), volume.version("run-1")],
+        "data": str(root),
+    }
+    try:
+        run = jobs.submit(root, "evaluate", request)
+        assert jobs.wait(root, run, seconds=60).state == "done"
+    finally:
+        jobs.stop_worker(root)
+    found = site.ask(asked).json()
+    names, colours = found["legend"]["names"], found["legend"]["colours"]
+    shown = dict(zip(found["ids"], found["colours"], strict=True))
+    errors = mitoem.evaluate("wide/truth", "wide/run-1", data=root).to_json()["errors"]
+    kinds = {one["truth"]: one["kind"] for one in errors if one["truth"]}
+    assert kinds, "the prediction has errors to show"
+    for instance, kind in kinds.items():
+        assert _bytes(shown[instance]) == rgb(colours[names.index(kind)])
+    assert "not scored" in names, "instances outside the prediction were not scored"
 
 
 def test_rows_of_chosen_columns_alone(site: Site) -> None:
