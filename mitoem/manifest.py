@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mitoem.errors import LabelsNotFound, NameInvalid, VolumeInvalid
 from mitoem.geometry import Box, Index, VoxelSize
@@ -17,6 +17,9 @@ from mitoem.geometry import Box, Index, VoxelSize
 FORMAT = "mitoem-volume"
 FORMAT_VERSION = 1
 FILE = "volume.json"
+
+RESERVED: Final = {"volume": {"runs", "index.json"}, "labels": {"image", "zarr.json"}}
+"""Names that mean something else where the volume, or the labels, would lie."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -32,6 +35,8 @@ def check_name(name: str, *, what: str = "volume") -> str:
             f"{what} name {name[:80]!r} is not 1 to 64 of A-Z a-z 0-9 . _ - "
             "starting with a letter or digit"
         )
+    if name in RESERVED.get(what, ()):
+        raise NameInvalid(f"{what} name {name!r} means something else there; choose another")
     return name
 
 
@@ -99,6 +104,8 @@ class VolumeInfo:
     """All that ``volume.json`` says. Shapes and voxel sizes (z, y, x), nm.
 
     ``shards`` names every file of every array, ``image/0`` or ``truth/0`` -> path -> bytes.
+    ``made_from`` tells the sources, and what was asked of them, from any other; ``first_slice`` is
+    the number of the slice that became z = 0.
     """
 
     name: str
@@ -116,6 +123,8 @@ class VolumeInfo:
     licence: str = "not stated"
     citation: str = ""
     description: str = ""
+    made_from: str = ""
+    first_slice: int = 0
     shards: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def label_set(self, name: str) -> LabelSet:
@@ -190,6 +199,8 @@ def _parse(data: Mapping[str, Any]) -> VolumeInfo:
         licence=str(data["licence"]),
         citation=str(data["citation"]),
         description=str(data["description"]),
+        made_from=str(data.get("made_from", "")),
+        first_slice=int(data.get("first_slice", 0)),
         shards={
             str(array): {str(path): int(n) for path, n in files.items()}
             for array, files in data["shards"].items()

@@ -24,12 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(quiet=arguments.quiet)
     try:
         answer: dict[str, Any] = arguments.run(arguments, console)
-    except (MitoEMError, OSError) as found:
-        error = found if isinstance(found, MitoEMError) else disk_error(found)
+    except (MitoEMError, OSError, MemoryError) as found:
+        console.close()
+        error = disk_error(found) if isinstance(found, OSError) else found
+        error = found if isinstance(found, MitoEMError) else error
         line = " ".join(str(error).split())
         print(f"mitoem: {type(error).__name__}: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        console.close()
         print("mitoem: stopped", file=sys.stderr)
         return 130
     finally:

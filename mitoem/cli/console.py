@@ -32,7 +32,7 @@ class Console:
 
     def progress(self, fraction: float, stage: str) -> None:
         """Move the bar of a stage to this share of its whole; a new stage starts a new bar."""
-        if self._quiet:
+        if self._quiet or not sys.stderr.isatty():
             return
         name = stage.split(" ", 1)[0]
         if self._bar is None or name != self._stage:

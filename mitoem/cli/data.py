@@ -46,7 +46,12 @@ def _add_ingest(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("name", metavar="NAME")
     one.add_argument("--image", required=True, metavar="PATH")
     one.add_argument("--labels", action="append", default=[], metavar="PATH")
-    one.add_argument("--labels-offset", type=index, metavar="Z,Y,X")
+    one.add_argument(
+        "--labels-offset",
+        type=index,
+        metavar="Z,Y,X",
+        help="where the labels' first voxel lies; in the crop, where there is one",
+    )
     one.add_argument("--voxel-size", type=voxel_size, metavar="Z,Y,X", help="in nm")
     one.add_argument("--key", metavar="K", help="array in a file of several (HDF5, npz, Zarr, zip)")
     one.add_argument("--labels-key", metavar="K", help="the same for labels, where it is another")

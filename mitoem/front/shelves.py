@@ -13,6 +13,7 @@ from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.ingestion import assemble, placing, recognise
 from mitoem.ingestion import parts as label_parts
 from mitoem.ingestion import run as ingestion
+from mitoem.ingestion.source import unchanged
 from mitoem.labels import check as check_labels
 from mitoem.labels import smallest_dtype
 from mitoem.volume import Volume
@@ -102,10 +103,12 @@ def add_labels(
     Raises LabelsInvalid, ShapeMismatch with both shapes, VolumeExists for a taken name.
     """
     target = resolved(volume, data=data)
+    verify: Callable[[], None] = lambda: None  # noqa: E731 -- an array does not change
     if isinstance(labels, str | Path):
         source = recognise(labels, key=key, role="labels")
         say(source.describe())
-        placed = label_parts.parts_of([source], offset=offset)
+        placed = label_parts.parts_of([source], offset=offset, first=target.info.first_slice)
+        verify = unchanged(source)
         dtype = label_parts.labels_dtype([source])
     else:
         ids = check_labels(labels)
@@ -114,7 +117,7 @@ def add_labels(
     new = assemble.NewLabels(name, placed, dtype, kind, provenance)
     expect(sum(part.box.size for part in placed))
     watch = placing.Watch(progress, scheduler=scheduler)
-    return assemble.add_labels(target, new, overwrite=overwrite, watch=watch)
+    return assemble.add_labels(target, new, overwrite=overwrite, watch=watch, verify=verify)
 
 
 def resolved(volume: str | Volume, *, data: Data = None) -> Volume:

@@ -6,10 +6,11 @@ To add a format: a file with ``recognise(content)`` and ``read(content, wanted)`
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mitoem.errors import SourceUnsupported
+from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion import archive, hdf5, nifti, npz, omezarr, slices, tiff
 from mitoem.ingestion.source import Content, Source, Wanted, content_of
 
@@ -42,9 +43,11 @@ def recognise(
     SourceUnsupported.
     """
     content, wanted = content_of(Path(path)), Wanted(role, key)
-    source = _read(content, wanted)
-    if source is None and (content.is_folder or archive.is_zip(content)):
-        content, wanted = archive.only_member(content, wanted)
+    holds_files = content.is_folder or archive.is_zip(content)
+    named = key is not None and holds_files and archive.names_member(content, key)
+    source = None if named else _read(content, wanted)
+    if source is None and holds_files:
+        content, wanted = archive.only_member(content, wanted, readable=_recognised)
         source = _read(content, wanted)
         if source is not None and not hdf5.recognise(content):
             archive.check_size(content, source)
@@ -54,7 +57,13 @@ def recognise(
         raise SourceUnsupported(
             f"{content.where}: expected {known}, found bytes {content.head[:8]!r}"
         )
-    return source
+    if min(source.shape) < 1:
+        raise SourceUnreadable(f"{content.where}: expected voxels, found shape {source.shape}")
+    return replace(source, part=f"{content.name} {source.format} {role} {key or ''}")
+
+
+def _recognised(content: Content) -> bool:
+    return any(reader.recognise(content) for reader in READERS)
 
 
 def _read(content: Content, wanted: Wanted) -> Source | None:

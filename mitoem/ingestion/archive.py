@@ -30,6 +30,9 @@ MOST_DEFLATE = 1100
 SPARE = 1 << 20
 """Bytes that a file may have above twice those of its voxels: headers, profiles, tables."""
 
+FEW = 16
+"""Files of a zip among which one that can be read is looked for."""
+
 MOST_FILES = 1 << 17
 """Files looked at in one folder or zip; MitoEM's have 1000."""
 
@@ -80,6 +83,13 @@ def listed(content: Content) -> list[Member]:
     """All files of a zip, hidden ones too, each found safe; raises as ``members`` does."""
     with naming(content.where, FAULTS), content.open() as file, zipfile.ZipFile(file) as archive:
         found = archive.infolist()
+    seen: set[str] = set()
+    for one in found:
+        if one.filename in seen:
+            raise SourceUnreadable(
+                f"{content.where}: expected each file once, found {one.filename} twice"
+            )
+        seen.add(one.filename)
     return [_checked(one, content) for one in found if not one.filename.endswith("/")]
 
 
@@ -93,16 +103,31 @@ def opened(content: Content) -> Iterator[Open]:
         yield lambda name: cast(BufferedIOBase, archive.open(name))
 
 
-def only_member(content: Content, wanted: Wanted) -> tuple[Content, Wanted]:
+def names_member(content: Content, key: str) -> bool:
+    """Whether a key is the name of a file in a zip or folder."""
+    return any(_is_named(one, key) for one in members(content))
+
+
+def _is_named(member: Member, key: str | None) -> bool:
+    return key in (member.name, member.path.name, member.path.stem)
+
+
+def only_member(
+    content: Content, wanted: Wanted, *, readable: Callable[[Content], bool]
+) -> tuple[Content, Wanted]:
     """The one file in a zip or folder, or the one whose name the key is, and what to ask of it.
 
-    Raises SourceUnreadable for a damaged zip, SourceUnsupported when it holds none or several.
+    Files that are not ``readable`` do not count. Raises SourceUnreadable for a damaged zip,
+    SourceUnsupported when it holds none or several.
     """
     inside = members(content)
-    chosen = [one for one in inside if wanted.key in (one.name, one.path.name, one.path.stem)]
+    chosen = [one for one in inside if _is_named(one, wanted.key)]
     if len(chosen) == 1:
         return member_content(content, chosen[0]), replace(wanted, key=None)
     chosen = chosen or list(inside)
+    if 1 < len(chosen) <= FEW:
+        images = [one for one in chosen if one.size and readable(member_content(content, one))]
+        chosen = images if len(images) == 1 else chosen
     if len(chosen) != 1:
         names = ", ".join(one.name for one in chosen[:5])
         raise SourceUnsupported(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +46,8 @@ class Facts:
     licence: str = "not stated"
     citation: str = ""
     description: str = ""
+    made_from: str = ""
+    first_slice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +70,28 @@ def create_volume(
     facts: Facts,
     overwrite: bool = False,
     watch: Watch = Watch(),  # noqa: B008 -- frozen
+    verify: Callable[[], None] = lambda: None,
 ) -> Volume:
     """Write a volume (image uint8, and its labels) and make it visible when it is whole.
 
     Raises VolumeExists for a taken name or one being written by somebody else, ShapeMismatch for
-    labels that do not lie inside the image, DiskFull, and whatever the sources raise. After a
-    stop or a full disk the next call resumes; after any other error nothing remains.
+    labels that do not lie inside the image, DiskFull, and whatever the sources raise, or
+    ``verify``, which is called before anything becomes visible. After a stop or a full disk the
+    next call resumes; after any other error nothing new remains, and what was there is as it was.
     """
     manifest.check_name(name)
     target, partial = root / name, root / f"{PARTIAL}{name}"
     root.mkdir(parents=True, exist_ok=True)
     with held(root, name):
+        if target.exists() and not (target / manifest.FILE).is_file():
+            raise VolumeExists(f"{target} exists already and is no volume")
         if target.exists() and not overwrite:
             raise VolumeExists(f"volume {name!r} exists already in {root}; --overwrite replaces it")
         _check_space(root, image, labels)
         plan = _plan([image], "uint8", facts.voxel_size)
         with _making(partial, plan):
             _write_volume(partial, name, image=image, labels=labels, facts=facts, watch=watch)
+            verify()
         swap(partial, target)
         catalog.write_index(root)
     return open_at(target)
@@ -96,6 +103,7 @@ def add_labels(
     *,
     overwrite: bool = False,
     watch: Watch = Watch(),  # noqa: B008 -- frozen
+    verify: Callable[[], None] = lambda: None,
 ) -> Volume:
     """Write a label set beside a volume's image; it is listed when it is whole.
 
@@ -110,7 +118,7 @@ def add_labels(
             raise VolumeExists(f"volume {volume.name!r} has labels {name!r} already")
         directory = path / "image.zarr" / "labels"
         partial = directory / f"{PARTIAL}{name}"
-        one = _write_labels(partial, labels, info=volume.info, watch=watch)
+        one = _write_labels(partial, labels, info=volume.info, watch=watch, verify=verify)
         swap(partial, directory / name)
         others = tuple(known for known in volume.info.labels if known.name != name)
         publish(path, replace(volume.info, labels=(*others, one)))
@@ -148,14 +156,25 @@ def _write_volume(
         licence=facts.licence,
         citation=facts.citation,
         description=facts.description,
+        made_from=facts.made_from,
+        first_slice=facts.first_slice,
     )
-    if labels is not None:
+    if labels is None:
+        shutil.rmtree(zarr / "labels", ignore_errors=True)  # of a stopped call with other labels
+    else:
         written = _write_labels(zarr / "labels" / labels.name, labels, info=info, watch=watch)
         info = replace(info, labels=(written,))
     publish(path, info)
 
 
-def _write_labels(path: Path, labels: NewLabels, *, info: VolumeInfo, watch: Watch) -> LabelSet:
+def _write_labels(
+    path: Path,
+    labels: NewLabels,
+    *,
+    info: VolumeInfo,
+    watch: Watch,
+    verify: Callable[[], None] = lambda: None,
+) -> LabelSet:
     covered = coverage(labels.parts, info.shape)
     attributes = ome.image_attributes(info.levels, is_labels=True)
     plan = _plan(labels.parts, labels.dtype.name, info.voxel_size)
@@ -167,6 +186,7 @@ def _write_labels(path: Path, labels: NewLabels, *, info: VolumeInfo, watch: Wat
         if labels.kind == "truth" and not len(stats.ids[0]):
             boxes = " and ".join(str(box) for box in covered)
             raise LabelsInvalid(f"{labels.name}: expected instances, found none in {boxes}")
+        verify()
     return LabelSet(
         name=labels.name,
         kind=labels.kind,

@@ -62,7 +62,7 @@ def _choose(file: h5py.File, key: str | None, content: Content) -> str:
     file.visititems(
         lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
     )
-    wanted = key or (MAIN if MAIN in names else None)
+    wanted = (key or "").strip("/") or (MAIN if MAIN in names else None)
     if wanted is None:
         wanted = next((name for name in names if flat(file[name].shape)), None)
     known = ", ".join(f"{name} {file[name].shape}" for name in names) or "none"

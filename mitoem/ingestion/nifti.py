@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ _UNIT_NM = {"meter": 1e9, "mm": 1e6, "micron": 1e3}
 MOST_OFFSET = 1 << 24
 """Bytes of headers and extensions before the voxels."""
 
-IMPLAUSIBLE_NM = 10_000.0
-"""No electron micrograph has a voxel edge above this; such a header holds nanometres."""
+PLAUSIBLE_NM = (0.5, 2000.0)
+"""No electron micrograph of tissue has a voxel edge outside of this."""
 
 
 HEADER_FAULTS: tuple[type[Exception], ...] = (*STREAM_FAULTS, WrapStructError, HeaderDataError)
@@ -55,7 +56,7 @@ def read(content: Content, wanted: Wanted) -> Source:
     with naming(content.where, (HeaderDataError, KeyError, ValueError)):
         shape, dtype = _shape(header, content), header.get_data_dtype()
         slope, inter = header.get_slope_inter()
-        size, source, notices = _voxel_size(header)
+        size, source, notices = _voxel_size(header, _unmended(content))
         offset = int(header.get_data_offset())
     if not 0 < offset <= MOST_OFFSET:
         raise SourceUnreadable(
@@ -126,27 +127,50 @@ def _shape(header: Any, content: Content) -> Index:
     return z, y, x
 
 
-def _voxel_size(header: Any) -> tuple[VoxelSize, str, tuple[str, ...]]:
-    """The header's voxel in nm; the converters' default of 1 becomes MitoEM's, with a notice."""
-    x, y, z = (float(v) for v in header.get_zooms()[:3])
+def _voxel_size(header: Any, stored: Any) -> tuple[VoxelSize | None, str, tuple[str, ...]]:
+    """The header's voxel in nm; the converters' default of 1 becomes MitoEM's, with a notice.
+
+    A spacing that no unit makes an electron micrograph's is unknown; so is one of 0 or NaN.
+    """
+    x, y, z = spacing = _spacing(stored)
     unit = header.get_xyzt_units()[0]
-    if (x, y, z) == (1.0, 1.0, 1.0) or min(x, y, z) <= 0:
+    if not all(math.isfinite(edge) and edge > 0 for edge in spacing):
+        return None, "", ()
+    if spacing == (1.0, 1.0, 1.0):
         note = (
             f"header spacing {x:g} × {y:g} × {z:g} {unit} is a converter's default: "
             "taken as 30 × 8 × 8 nm (z, y, x); --voxel-size says otherwise"
         )
         return MITOEM_VOXEL_SIZE, "MitoEM's, header overridden", (note,)
-    factor = _UNIT_NM.get(unit)
-    origin = f"header, in {unit}" if factor else "header, without a unit: mm assumed"
-    factor = factor or _UNIT_NM["mm"]
-    if max(x, y, z) * factor > IMPLAUSIBLE_NM:
-        note = (
-            f"header spacing {x:g} × {y:g} × {z:g} {unit} is no electron micrograph's: "
-            "taken as nanometres; --voxel-size says otherwise"
-        )
-        return (z, y, x), "header, read as nm", (note,)
-    nm = [float(f"{v * factor:.6g}") for v in (z, y, x)]
-    return (nm[0], nm[1], nm[2]), origin, ()
+    declared = unit if unit in _UNIT_NM else "mm"
+    origin = f"header, in {unit}" if unit in _UNIT_NM else "header, without a unit: mm assumed"
+    for name, factor in ((declared, _UNIT_NM[declared]), ("µm", 1e3), ("nm", 1.0)):
+        nm = tuple(float(f"{edge * factor:.6g}") for edge in (z, y, x))
+        if all(PLAUSIBLE_NM[0] <= edge <= PLAUSIBLE_NM[1] for edge in nm):
+            if name == declared:
+                return (nm[0], nm[1], nm[2]), origin, ()
+            note = (
+                f"header spacing {x:g} × {y:g} × {z:g} {unit} is no electron micrograph's: "
+                f"taken as {name}; --voxel-size says otherwise"
+            )
+            return (nm[0], nm[1], nm[2]), f"header, read as {name}", (note,)
+    return None, "", ()
+
+
+def _unmended(content: Content) -> Any:
+    """The header as it is stored: nibabel turns a spacing of 0 into 1."""
+    head = _head(content)
+    kind = _header_class(head)
+    return kind(head[: kind.sizeof_hdr], check=False)
+
+
+def _spacing(header: Any) -> tuple[float, float, float]:
+    """Edges along x, y and z as stored; those of the affine where the spacing is the default."""
+    x, y, z = (float(edge) for edge in header["pixdim"][1:4])
+    if (x, y, z) == (1.0, 1.0, 1.0) and int(header["sform_code"]) > 0:
+        columns = header.get_sform()[:3, :3].T
+        x, y, z = (float(f"{np.linalg.norm(column):.6g}") for column in columns)
+    return x, y, z
 
 
 def _skip(stream: BufferedIOBase, count: int, content: Content) -> None:

@@ -66,6 +66,11 @@ def read(content: Content, wanted: Wanted) -> Source:
     if shape is None:
         raise SourceUnsupported(f"{content.where}: expected 3 axes (z, y, x), found shape {stored}")
     size = math.prod(shape) * dtype.itemsize
+    if name is None and offset + size > content.size:
+        raise SourceUnreadable(
+            f"{content.where}: expected {offset + size} bytes for shape {shape} {dtype}, "
+            f"found {content.size}"
+        )
     if fortran and size > MOST_FORTRAN:
         raise SourceUnsupported(
             f"{content.where}: expected at most {MOST_FORTRAN} bytes in Fortran order, found "

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from mitoem.errors import BoxOutside, LabelsInvalid, ShapeMismatch
 from mitoem.geometry import MITOEM_SHAPE, Box, Index
-from mitoem.ingestion.digest import sha256_of
 from mitoem.ingestion.placing import Placed, crop_placed
 from mitoem.ingestion.source import Slabs, Source
 
@@ -108,7 +107,7 @@ def checked(source: Source) -> Slabs:
 
 def _runs(source: Source, starts: Sequence[int], corner: tuple[int, int]) -> Iterator[Placed]:
     """A file's runs of sections, each at its z, all at one corner (y, x) of the plane."""
-    whole = Placed(source.shape, checked(source), (0, 0, 0), sha256_of(source.path))
+    whole = Placed(source.shape, checked(source), (0, 0, 0), source.identity)
     if len(starts) == 1:
         yield replace(whole, offset=(starts[0], *corner))
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,18 +15,17 @@ import numpy.typing as npt
 from mitoem import manifest
 from mitoem.errors import (
     BoxOutside,
-    SourceUnreadable,
     SourceUnsupported,
     VolumeExists,
     VoxelSizeMissing,
 )
 from mitoem.geometry import MITOEM_SHAPE, MITOEM_VOXEL_SIZE, Box, Index, VoxelSize
-from mitoem.ingestion import recognise, shelf
+from mitoem.ingestion import recognise
 from mitoem.ingestion.assemble import Facts, NewLabels, create_volume
 from mitoem.ingestion.digest import sha256_of, stamp
 from mitoem.ingestion.parts import SCAN_DEPTH, labels_dtype, place_labels
 from mitoem.ingestion.placing import Placed, Watch, crop_placed
-from mitoem.ingestion.source import Slabs, Source
+from mitoem.ingestion.source import Slabs, Source, unchanged
 from mitoem.manifest import Split
 from mitoem.volume import Volume, open_at
 
@@ -74,11 +75,12 @@ def run(
     z, y, x = size
     say(f"{request.name}: voxels of {z:g} × {y:g} × {x:g} nm (z, y, x; {size_source})")
     _check_image(image, rescale=request.rescale)
+    _check_crop(image, request.crop)
     parts = place_labels(image, labels, offset=request.labels_offset, crop=request.crop)
-    sources = _sources(image, labels)
+    sources, made_from = _sources(image, labels), _made_from(request, image, labels)
     target = root / request.name
     if (target / manifest.FILE).is_file() and not request.overwrite:
-        return _same(open_at(target), sources, size), False
+        return _same(open_at(target), sources, size, made_from), False
     expect(int(np.prod(image.shape)))
     placed = _image(image, rescale=request.rescale, crop=request.crop)
     facts = Facts(
@@ -87,9 +89,10 @@ def run(
         voxel_size_source=size_source,
         splits=MITOEM_SPLITS if _is_mitoem(placed.shape, size) else (),
         sources=sources,
+        made_from=made_from,
+        first_slice=_first_slice(image, request.crop),
     )
     new = NewLabels("truth", parts, labels_dtype(labels)) if parts else None
-    before = [stamp(source.path) for source in (image, *labels)]
     volume = create_volume(
         root,
         request.name,
@@ -98,19 +101,15 @@ def run(
         facts=facts,
         overwrite=request.overwrite,
         watch=watch,
+        verify=unchanged(image, *labels),
     )
-    for source, then in zip((image, *labels), before, strict=True):
-        if stamp(source.path) != then:
-            shelf.remove_volume(volume)
-            raise SourceUnreadable(
-                f"{source.path.name}: changed while it was read, from {then} to "
-                f"{stamp(source.path)} (bytes, time)"
-            )
     return volume, True
 
 
 def _voxel_size(image: Source, asked: VoxelSize | None) -> tuple[VoxelSize, str]:
     if asked is not None:
+        if not all(0 < edge < np.inf for edge in asked):
+            raise VoxelSizeMissing(f"expected edges above 0 nm, found {asked}")
         return asked, "given by a person"
     if image.voxel_size is None and image.shape == MITOEM_SHAPE:
         return MITOEM_VOXEL_SIZE, "MitoEM's, by its shape"
@@ -119,10 +118,31 @@ def _voxel_size(image: Source, asked: VoxelSize | None) -> tuple[VoxelSize, str]
             f"{image.path.name}: a {image.format} does not say its voxel size; "
             "give --voxel-size Z,Y,X in nm"
         )
+    if not all(0 < edge < np.inf for edge in image.voxel_size):
+        raise VoxelSizeMissing(
+            f"{image.path.name}: expected a voxel size above 0 nm, found {image.voxel_size} "
+            f"({image.voxel_size_source}); give --voxel-size Z,Y,X in nm"
+        )
     return image.voxel_size, image.voxel_size_source
 
 
+def _first_slice(image: Source, crop: Box | None) -> int:
+    """The number of the slice that becomes z = 0."""
+    return (image.runs[0].start if image.runs else 0) + (crop.start[0] if crop else 0)
+
+
+def _made_from(request: Request, image: Source, labels: Sequence[Source]) -> str:
+    """The same for the same arrays of the same files placed and changed alike."""
+    facts = [
+        [source.identity for source in (image, *labels)],
+        [str(request.crop), str(request.labels_offset), request.rescale],
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
 def _check_image(image: Source, *, rescale: bool) -> None:
+    if image.dtype.kind not in "buif":
+        raise SourceUnsupported(f"{image.path.name}: expected grey values, found {image.dtype}")
     if image.dtype != np.uint8 and not rescale:
         raise SourceUnsupported(
             f"{image.path.name}: expected uint8 grey values, found {image.dtype}; "
@@ -130,11 +150,14 @@ def _check_image(image: Source, *, rescale: bool) -> None:
         )
 
 
-def _image(image: Source, *, rescale: bool, crop: Box | None) -> Placed:
-    """The image as uint8, cropped where asked."""
+def _check_crop(image: Source, crop: Box | None) -> None:
     if crop is not None and any(b > n for b, n in zip(crop.stop, image.shape, strict=True)):
         raise BoxOutside(f"crop {crop} leaves the image of shape {image.shape} (z, y, x)")
-    placed = Placed(image.shape, image.slabs, identity=sha256_of(image.path))
+
+
+def _image(image: Source, *, rescale: bool, crop: Box | None) -> Placed:
+    """The image as uint8, cropped where asked."""
+    placed = Placed(image.shape, image.slabs, identity=image.identity)
     if image.dtype != np.uint8 and rescale:
         placed = replace(placed, slabs=_rescaled(image), identity=f"{placed.identity} rescaled")
     return placed if crop is None else crop_placed(placed, crop)
@@ -144,16 +167,18 @@ def _rescaled(image: Source) -> Slabs:
     """Grey values mapped linearly from the range of the whole file to 0–255."""
     low, high = np.inf, -np.inf
     for slab in image.slabs(SCAN_DEPTH):
-        low, high = min(low, float(slab.min())), max(high, float(slab.max()))
-    if not np.isfinite([low, high]).all():
-        raise SourceUnsupported(
-            f"{image.path.name}: expected finite grey values, found {low, high}"
-        )
+        least, most = float(slab.min()), float(slab.max())
+        if not np.isfinite([least, most]).all():
+            raise SourceUnsupported(
+                f"{image.path.name}: expected finite grey values, found {least} to {most}"
+            )
+        low, high = min(low, least), max(high, most)
     scale = 255.0 / (high - low) if high > low else 0.0
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         for slab in image.slabs(depth, start):
-            yield np.rint((slab.astype(np.float32) - low) * scale).astype(np.uint8)
+            grey = (slab.astype(np.float64) - low) * scale
+            yield np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
     return slabs
 
@@ -166,7 +191,9 @@ def _sources(image: Source, labels: Sequence[Source]) -> tuple[manifest.Source, 
     )
 
 
-def _same(volume: Volume, sources: tuple[manifest.Source, ...], size: VoxelSize) -> Volume:
+def _same(
+    volume: Volume, sources: tuple[manifest.Source, ...], size: VoxelSize, made_from: str
+) -> Volume:
     """The existing volume when it came from these sources; else VolumeExists says what differs."""
     kept = [(one.role, one.sha256) for one in volume.info.sources]
     asked = [(one.role, one.sha256) for one in sources]
@@ -179,6 +206,11 @@ def _same(volume: Volume, sources: tuple[manifest.Source, ...], size: VoxelSize)
         raise VolumeExists(
             f"volume {volume.name!r} exists already with voxel size {volume.info.voxel_size} nm, "
             f"asked for {size}; --overwrite replaces it"
+        )
+    if volume.info.made_from not in ("", made_from):
+        raise VolumeExists(
+            f"volume {volume.name!r} exists already, made from the same files with another key, "
+            "crop, offset or rescaling; --overwrite replaces it"
         )
     return volume
 

@@ -37,7 +37,7 @@ def publish(path: Path, info: VolumeInfo) -> None:
     """Write the list of label images and ``volume.json``, with the shards that are there."""
     zarr = path / "image.zarr"
     levels = len(info.levels)
-    if info.labels:
+    if info.labels or (zarr / "labels").is_dir():
         names = [one.name for one in info.labels]
         write_json(zarr / "labels" / "zarr.json", ome.group(ome.labels_attributes(names)))
     files = {f"image/{n}": found for n, found in shards(zarr, levels).items()}

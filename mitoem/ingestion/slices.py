@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import tifffile
 
 from mitoem.errors import SourceUnreadable
 from mitoem.ingestion import archive, planes
@@ -21,6 +22,7 @@ from mitoem.ingestion.archive import Member, Open
 from mitoem.ingestion.numbering import missing, numbered, runs
 from mitoem.ingestion.planes import Plane
 from mitoem.ingestion.source import Content, Source, Wanted, naming
+from mitoem.ingestion.tiff import FAULTS as TIFF_FAULTS
 
 DECODERS = 2
 """Threads that decode; each holds one section."""
@@ -33,16 +35,30 @@ SAMPLE = 8
 
 
 def recognise(content: Content) -> bool:
-    """Whether this is a folder or zip of mostly PNG or TIFF files; one TIFF alone is a stack."""
+    """Whether this is a folder or zip of mostly PNG or TIFF files.
+
+    One TIFF alone is a stack, unless it is one page with a number in its name.
+    """
     if not content.is_folder and not archive.is_zip(content):
         return False
     inside = archive.members(content)
     sample = inside[:: -(-len(inside) // SAMPLE)]
     with archive.opened(content) as open_file:
         heads = [_head(content, one, open_file) for one in sample]
-    if len(inside) == 1:
-        return heads[0].startswith(planes.PNG)
+        if len(inside) == 1:
+            return heads[0].startswith(planes.PNG) or _is_one_page(inside[0], open_file)
     return sum(map(planes.recognise, heads)) * 2 > len(heads)
+
+
+def _is_one_page(file: Member, open_file: Open) -> bool:
+    """Whether a file is a TIFF of one page whose name counts a slice."""
+    if not any(letter.isdigit() for letter in file.path.stem):
+        return False
+    try:
+        with open_file(file.name) as stream, tifffile.TiffFile(cast(IO[bytes], stream)) as tiff:
+            return len(tiff.pages) == 1 and len(tiff.series[0].shape) == 2
+    except TIFF_FAULTS:
+        return False
 
 
 def read(content: Content, wanted: Wanted) -> Source:

@@ -17,6 +17,7 @@ from isal import isal_zlib
 
 from mitoem.errors import MitoEMError, SourceNotFound, SourceUnreadable
 from mitoem.geometry import Index, VoxelSize
+from mitoem.ingestion.digest import sha256_of, stamp
 
 HEAD = 560
 """Bytes from the start of a file by which readers recognise it."""
@@ -57,7 +58,8 @@ class Source:
     ``shape`` (z, y, x); ``voxel_size`` in nm (z, y, x) or None where the file does not say;
     ``slabs(depth, start)`` yields the sections from ``start`` on, ``depth`` at a time, as
     (≤ depth, y, x). ``runs``: the slice numbers of the sections where these say their place in z,
-    rising and apart from each other; empty for files that do not say.
+    rising and apart from each other; empty for files that do not say. ``part``: what of the file
+    was asked for and taken.
     """
 
     path: Path
@@ -70,6 +72,12 @@ class Source:
     slabs: Slabs
     notices: tuple[str, ...] = ()
     runs: tuple[range, ...] = ()
+    part: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The same for the same array of the same bytes: of a file that holds several, which."""
+        return f"{sha256_of(self.path)} {self.part}"
 
     def describe(self) -> str:
         """One line for a person: what this file was taken for."""
@@ -79,6 +87,21 @@ class Source:
             size = f"{z:g} × {y:g} × {x:g} nm (z, y, x; {self.voxel_size_source})"
         shape = " × ".join(str(n) for n in self.shape)
         return f"{self.path.name}: {self.format}, axes {self.axes}, {shape} {self.dtype}, {size}"
+
+
+def unchanged(*sources: Source) -> Callable[[], None]:
+    """A check, for after reading, that raises SourceUnreadable where a file changed since now."""
+    before = [(source.path, stamp(source.path)) for source in sources]
+
+    def verify() -> None:
+        for path, then in before:
+            if stamp(path) != then:
+                raise SourceUnreadable(
+                    f"{path.name}: changed while it was read, from {then} to {stamp(path)} "
+                    "(bytes, time)"
+                )
+
+    return verify
 
 
 @dataclass(frozen=True, slots=True)
