@@ -186,7 +186,6 @@ def test_labels_that_were_never_measured_are_measured_on_request(own_root: Path)
     assert len(app.dataframe) == 1
 
 
-@pytest.mark.usefixtures("root")
 def test_a_root_that_does_not_answer_is_named_on_datasets(
     own_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +197,7 @@ def test_a_root_that_does_not_answer_is_named_on_datasets(
     assert "phantom-h" in text(app)
 
 
+@pytest.mark.usefixtures("root")
 def test_compare_puts_two_volumes_side_by_side() -> None:
     app = visit("compare", {"cut": "0"})
     fine(app)

@@ -90,7 +90,7 @@ async def tile(request: Request) -> Response:
 def parse(request: Request) -> Address:
     """The tile that path and query name; raises NameInvalid and RequestInvalid."""
     path = request.path_params
-    layer = check_name(path["layer"], what="labels")
+    layer = check_name(path["layer"], what="layer")
     asked = choice(word(request, "format", default="jpeg"), IMAGE_FORMATS, what="format")
     level, index, row, column = (
         integer(path[name], what=name) for name in ("level", "index", "row", "column")
