@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import Any
 
 from tqdm import tqdm
 
 from mitoem.errors import BoxInvalid
 from mitoem.geometry import Box, Index, VoxelSize
+
+LOG_SECONDS = 10
+"""Time between two lines of progress where nobody watches a bar."""
 
 
 class Console:
@@ -19,33 +23,55 @@ class Console:
         self._quiet = quiet
         self._bar: tqdm[Any] | None = None
         self._stage = ""
-        self._voxels = 0
+        self._expected: dict[str, int] = {}
+        self._began = self._told = 0.0
+        self._whole = False
 
     def say(self, line: str) -> None:
         """One line for a person."""
         if not self._quiet:
             tqdm.write(line, file=sys.stderr)
 
-    def expect(self, voxels: int) -> None:
-        """How many voxels the whole of a stage is, so that the bar shows Mvoxel/s."""
-        self._voxels = voxels
+    def expect(self, voxels: int, stage: str = "") -> None:
+        """How many voxels a stage is, or all that are not named, so that Mvoxel/s are shown."""
+        self._expected[stage] = voxels
 
     def progress(self, fraction: float, stage: str) -> None:
         """Move the bar of a stage to this share of its whole; a new stage starts a new bar."""
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet:
             return
         name = stage.split(" ", 1)[0]
+        if not sys.stderr.isatty():
+            self._tell(name, fraction)
+            return
         if self._bar is None or name != self._stage:
             self.close()
             self._stage, self._bar = name, self._new_bar(name)
         bar = self._bar
         bar.update((bar.total or 0.0) * fraction - bar.n)
 
+    def _tell(self, name: str, fraction: float) -> None:
+        """The same in lines, now and then, for a log."""
+        now = time.monotonic()
+        if name != self._stage:
+            self._stage, self._began, self._told, self._whole = name, now, now, False
+        if self._whole or (fraction < 1 and now - self._told < LOG_SECONDS):
+            return
+        self._told, self._whole = now, fraction >= 1
+        seconds, voxels = max(now - self._began, 1e-3), self._voxels(name)
+        rate = f", {voxels * fraction / 1e6 / seconds:.0f} Mvoxel/s" if voxels else ""
+        left = f", {seconds * (1 - fraction) / fraction:.0f} s left" if 0 < fraction < 1 else ""
+        print(f"{name} {100 * fraction:.0f} %{rate}{left}", file=sys.stderr)
+
+    def _voxels(self, name: str) -> int:
+        return self._expected.get(name, self._expected.get("", 0))
+
     def _new_bar(self, name: str) -> tqdm[Any]:
+        voxels = self._voxels(name)
         return tqdm(
-            total=self._voxels / 1e6 if self._voxels else 100.0,
+            total=voxels / 1e6 if voxels else 100.0,
             desc=name,
-            unit=" Mvoxel" if self._voxels else " %",
+            unit=" Mvoxel" if voxels else " %",
             file=sys.stderr,
             leave=False,
             bar_format="{desc} {percentage:3.0f}% |{bar}| {rate_fmt}, {remaining} left",

@@ -48,7 +48,7 @@ def ingest(
     overwrite: bool = False,
     data: Data = None,
     say: Callable[[str], None] = lambda line: None,
-    expect: Callable[[int], None] = lambda voxels: None,
+    expect: Callable[[int, str], None] = lambda voxels, stage: None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     scheduler: str | None = None,
@@ -57,7 +57,7 @@ def ingest(
 
     ``voxel_size`` in nm and ``labels_offset`` are (z, y, x). ``key`` names an array in a file of
     several, ``labels_key`` that of the labels where it is another. ``say`` hears what was
-    recognised, ``expect`` how many voxels there are. A complete volume from the same sources is
+    recognised, ``expect`` how many voxels each stage is. A complete volume from the same sources is
     returned untouched.
     """
     request = ingestion.Request(
@@ -92,14 +92,14 @@ def add_labels(
     overwrite: bool = False,
     data: Data = None,
     say: Callable[[str], None] = lambda line: None,
-    expect: Callable[[int], None] = lambda voxels: None,
+    expect: Callable[[int, str], None] = lambda voxels, stage: None,
     progress: Progress | None = None,
     scheduler: str | None = None,
 ) -> Volume:
     """Put labels, an array (z, y, x) or a file, beside a volume's image at ``offset``.
 
     Without an offset, slices lie at their numbers and all else at (0, 0, 0). ``say`` hears what a
-    file was recognised as, ``expect`` how many voxels are written.
+    file was recognised as, ``expect`` how many voxels are written, and their name.
     Raises LabelsInvalid, ShapeMismatch with both shapes, VolumeExists for a taken name.
     """
     target = resolved(volume, data=data)
@@ -115,7 +115,7 @@ def add_labels(
         dtype = smallest_dtype(int(ids.max(initial=0)))
         placed = (placing.from_array(ids.astype(dtype), offset=offset or (0, 0, 0)),)
     new = assemble.NewLabels(name, placed, dtype, kind, provenance)
-    expect(sum(part.box.size for part in placed))
+    expect(sum(part.box.size for part in placed), name)
     watch = placing.Watch(progress, scheduler=scheduler)
     return assemble.add_labels(target, new, overwrite=overwrite, watch=watch, verify=verify)
 

@@ -54,11 +54,11 @@ def run(
     request: Request,
     *,
     say: Callable[[str], None],
-    expect: Callable[[int], None],
+    expect: Callable[[int, str], None],
     watch: Watch,
 ) -> tuple[Volume, bool]:
     """The volume, and whether it was made now; ``say`` hears what was recognised, a line
-    each; ``expect`` the number of voxels of the image.
+    each; ``expect`` the voxels of each stage and its name.
 
     A complete volume from the same sources is returned as it is; one from other sources raises
     VolumeExists unless ``overwrite``. Raises every error of the readers and of the writer.
@@ -81,7 +81,10 @@ def run(
     target = root / request.name
     if (target / manifest.FILE).is_file() and not request.overwrite:
         return _same(open_at(target), sources, size, made_from), False
-    expect(int(np.prod(image.shape)))
+    labelled = sum(part.box.size for part in parts)
+    expect(request.crop.size if request.crop else int(np.prod(image.shape)), "image")
+    expect(labelled, "truth")
+    expect(labelled, "measure")
     placed = _image(image, rescale=request.rescale, crop=request.crop)
     facts = Facts(
         title=request.name,
