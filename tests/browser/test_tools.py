@@ -161,6 +161,40 @@ def test_all_instances_are_drawn_and_one_is_known_by_its_vertices(page: Page) ->
     assert ids[0] == ids[1] and ids[2] == ids[3] and ids[4] is True
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_mesh_is_picked_in_3d_and_the_page_goes_on(
+    everything: bool, page: Page, browser_root: Path
+) -> None:
+    mitoem.table("ball", data=browser_root)  # surfaces are found by it
+    open_viewer(page, "/explore?volume=ball&layout=3d" + ("" if everything else "&sel=5"))
+    if everything:
+        page.get_by_label("All instances, coarsely").click()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('*')].some((e) =>
+          e.shadowRoot?.querySelector('.plot')?.data?.some((t) => t.type === 'mesh3d'))"""
+    )
+    page.wait_for_timeout(1500)
+    box = page.locator(".scene .plot").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    for dx, dy in ((0, 0), (0, 30), (0, -30), (30, 0), (-30, 0), (0, 60), (0, -60)):
+        page.mouse.move(middle[0] + dx, middle[1] + dy)
+        page.wait_for_timeout(250)
+        page.mouse.down()
+        page.wait_for_timeout(250)
+        page.mouse.up()
+        page.wait_for_timeout(250)
+        if report(page)["sel"] == [5] and everything:
+            break
+    assert report(page)["sel"] == [5]
+
+
+def test_the_buttons_of_the_strip_step_sections_whatever_plane_is_active(page: Page) -> None:
+    open_viewer(page, f"{EXPLORE}&layout=y&z=7&y=100")
+    page.locator('.strip [data-action="next-section"]').click()
+    assert [report(page)[k] for k in "zy"] == [8, 100]
+
+
 def test_the_view_opens_in_neuroglancer(page: Page) -> None:
     page.context.route(
         re.compile("neuroglancer-demo"), lambda route: route.fulfill(body="<title>ng</title>")

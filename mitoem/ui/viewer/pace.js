@@ -28,7 +28,8 @@ export class Pace {
     this.slow = frame > SLOW && frame < PAUSE ? this.slow + 1 : 0;
     if (this.slow >= PATIENCE) this.draw(COARSE);
     clearTimeout(this.timer);
-    if (this.detail < 1) this.timer = window.setTimeout(() => this.draw(1), REST);
+    const rest = frame < PAUSE ? Math.max(REST, 2 * frame) : REST;
+    if (this.detail < 1) this.timer = window.setTimeout(() => this.draw(1), rest);
   }
 
   /** @param {number} detail */

@@ -52,10 +52,14 @@ export class Panes {
     });
     const main = slices.find((slice) => slice.axis === state.fitted && slice.visible);
     if (main) state.size = { width: main.rect.width, height: main.rect.height };
-    const { ratio } = state;
-    const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) renderer.resize(width, height, ratio);
+    this.resize(state, renderer);
     return true;
+  }
+
+  /** Give the canvas the pixels that are drawn. @param {State} state @param {Renderer} renderer */
+  resize({ ratio }, renderer) {
+    const [width, height] = [this.root.clientWidth, this.root.clientHeight].map((n) => Math.round(n * ratio));
+    if (this.canvas.width !== width || this.canvas.height !== height) renderer.resize(width, height, ratio);
   }
 
   /** No connection, or no WebGL 2. @param {boolean} offline @param {boolean} plain */

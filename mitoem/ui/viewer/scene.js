@@ -9,6 +9,7 @@
 import { get } from "./api.js";
 import { el, icon } from "./dom.js";
 import { parseGlb } from "./glb.js";
+import { Press } from "./press.js";
 import { Overview, trace } from "./surfaces.js";
 
 /**
@@ -93,6 +94,7 @@ export class Scene {
     this.soon = 0;
     this.camera = camera(this.edges);
     this.held = false; // a person has moved the camera
+    this.press = new Press(this.plot, (id, add) => state.select(id, add));
     this.overview = new Overview(state, api, () => this.update());
   }
 
@@ -128,7 +130,8 @@ export class Scene {
       .catch((error) => this.say(`3-D is not available: ${error.message}`))
       .finally(() => {
         this.drawing = false;
-        if (this.again) this.update();
+        // A frame later: input must get in between two drawings, whatever asks for them.
+        if (this.again) requestAnimationFrame(() => this.update());
       });
   }
 
@@ -158,7 +161,7 @@ export class Scene {
       /** @type {any} */ (this.plot).on("plotly_click", (/** @type {any} */ event) => {
         const point = event.points[0];
         const id = point?.data?.meta === "all" ? this.overview.idAt(point.pointNumber) : point?.data?.meta;
-        if (id) state.select(id, Boolean(event.event?.shiftKey));
+        if (id) this.press.hit(id);
       });
     }
   }
@@ -265,6 +268,7 @@ export class Scene {
   }
 
   destroy() {
+    this.press.destroy();
     clearTimeout(this.soon);
     if (this.made) /** @type {any} */ (window).Plotly.purge(this.plot);
   }

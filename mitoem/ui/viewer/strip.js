@@ -25,6 +25,7 @@ export class Strip {
       class: "track", role: "slider", tabindex: "0", "aria-label": "Section z", "aria-valuemin": "0",
     }, this.canvas, this.ghost, this.handle);
     this.legend = el("div", { class: "legend" });
+    for (const button of [previous, next]) button.addEventListener("click", taken, true); // z, whatever plane is active
     const steps = el("div", { class: "steps" }, previous, this.label, next);
     this.root = el("div", { class: "strip" }, steps, this.track, this.legend);
     this.drawn = "";

@@ -71,7 +71,7 @@ export class Overview {
       v += one.positions.length / 3;
       t += one.triangles.length / 3;
     }
-    this.mesh = { ...trace({ positions, triangles: corners, extras: {} }, 0), meta: "all", name: "all", hoverinfo: "skip", hovertemplate: undefined };
+    this.mesh = { ...trace({ positions, triangles: corners, extras: {} }, 0), meta: "all", name: "all", hoverinfo: "none", hovertemplate: undefined };
     this.painted = "";
   }
 

@@ -63,7 +63,9 @@ export class Viewer {
     this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
     this.pace = new Pace((detail) => {
       this.state.detail = detail;
-      this.measure();
+      this.panes.resize(this.state, this.renderer);
+      this.pictures = [];
+      this.draw();
     });
     this.ruler = new Ruler(this.state);
     this.legend = new LegendBox(this.state);
