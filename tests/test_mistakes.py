@@ -63,11 +63,11 @@ def test_the_same_files_with_other_words_are_another_volume(
     words: dict[str, object], source: Path, root: Path
 ) -> None:
     ask = {"labels": [source], "labels_key": "labels", "voxel_size": VOXEL, "data": root}
-    mitoem.ingest("one", source, **ask)  # type: ignore[arg-type]
-    mitoem.ingest("one", source, **ask)  # type: ignore[arg-type]
+    mitoem.ingest("one", source, **ask)
+    mitoem.ingest("one", source, **ask)
     before = _tree(root / "one")
     with pytest.raises(errors.VolumeExists, match="another key, crop, offset or rescaling"):
-        mitoem.ingest("one", source, **(ask | words))  # type: ignore[arg-type]
+        mitoem.ingest("one", source, **(ask | words))
     assert _tree(root / "one") == before
 
 

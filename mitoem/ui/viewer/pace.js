@@ -1,7 +1,6 @@
 /**
- * Fewer pixels while a hand moves the picture, where drawing is too slow to follow it: software
- * WebGL fills a tenth as many pixels a second as the weakest graphics card. With a card nothing of
- * this ever happens.
+ * Fewer pixels while a hand moves the picture, where drawing is too slow to follow it, as it is in
+ * software WebGL. Where frames are in time nothing of this happens.
  */
 
 const SLOW = 30; // ms a frame above which the picture no longer follows the hand
