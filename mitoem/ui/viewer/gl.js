@@ -3,107 +3,11 @@
  * opacity, outline, solo, hover and colours are uniforms, so none of them costs a request.
  */
 
-/** @import { Cell, Paint, Renderer } from "./types.js" */
+/** @import { Cell, Line, Paint, Renderer } from "./types.js" */
+/** @import { Program } from "./programs.js" */
 /** @import { Tile } from "./tiles.js" */
-import { COLOUR_GLSL, seedBits } from "./colour.js";
-
-const VERTEX = `#version 300 es
-uniform vec4 uRect;
-uniform vec4 uEdges;
-out vec2 vEdge;
-void main() {
-  vec2 unit = vec2(gl_VertexID & 1, gl_VertexID >> 1);
-  gl_Position = vec4(mix(uRect.xy, uRect.zw, unit), 0.0, 1.0);
-  vEdge = mix(uEdges.xy, uEdges.zw, unit);
-}`;
-
-const FRAGMENT = `#version 300 es
-precision highp float;
-precision highp int;
-precision highp usampler2D;
-uniform sampler2D uImage;
-uniform usampler2D uLabels;
-uniform usampler2D uSelected;
-uniform usampler2D uTable; // id and colour of every instance, hashed
-uniform int uTableBits;    // places of the table as a power of 2; 0: colours by id
-uniform int uTableProbes;
-uniform vec4 uImageAt;   // 1 / texels per edge (x, y), first texel (x, y)
-uniform vec4 uLabelsAt;
-uniform ivec2 uLabelsSize;
-uniform vec2 uStep;      // level-0 edges per outline width
-uniform vec2 uWindow;    // grey 0 … 1: black, 1 / width
-uniform vec2 uOpacity;   // selected, others
-uniform uint uSeed;
-uniform uint uHover;
-uniform int uProbes;     // longest probe of the table of selected ids; 0: none selected
-uniform bool uInvert, uOutline, uSolo, uHasImage, uHasLabels, uFailed;
-in vec2 vEdge;
-out vec4 pixel;
-${COLOUR_GLSL}
-uint labelAt(vec2 edge) {
-  ivec2 texel = ivec2(floor(edge * uLabelsAt.xy - uLabelsAt.zw));
-  return texelFetch(uLabels, clamp(texel, ivec2(0), uLabelsSize - 1), 0).r;
-}
-bool isSelected(uint id) {
-  uint at = (id * 2654435761u) >> 24;
-  for (int i = 0; i < uProbes; i++) {
-    uint entry = texelFetch(uSelected, ivec2(int((at + uint(i)) & 255u), 0), 0).r;
-    if (entry == id) return true;
-    if (entry == 0u) return false;
-  }
-  return false;
-}
-vec3 inkOf(uint id) {
-  if (uTableBits == 0) return colourOf(id);
-  uint mask = (1u << uTableBits) - 1u;
-  uint at = (id * 2654435761u) >> (32 - uTableBits);
-  for (int i = 0; i < uTableProbes; i++) {
-    uint place = (at + uint(i)) & mask;
-    uvec2 entry = texelFetch(uTable, ivec2(int(place & 255u), int(place >> 8)), 0).rg;
-    if (entry.r == id) return vec3(float(entry.g >> 16), float((entry.g >> 8) & 255u), float(entry.g & 255u)) / 255.0;
-    if (entry.r == 0u) break;
-  }
-  return vec3(0.541, 0.588, 0.639);
-}
-bool isEdge(uint id) {
-  return labelAt(vEdge + vec2(uStep.x, 0.0)) != id || labelAt(vEdge - vec2(uStep.x, 0.0)) != id
-      || labelAt(vEdge + vec2(0.0, uStep.y)) != id || labelAt(vEdge - vec2(0.0, uStep.y)) != id;
-}
-void main() {
-  vec3 colour = vec3(0.075, 0.086, 0.102);
-  if (uHasImage) {
-    vec2 size = vec2(textureSize(uImage, 0));
-    float grey = texture(uImage, (vEdge * uImageAt.xy - uImageAt.zw) / size).r;
-    grey = clamp((grey - uWindow.x) * uWindow.y, 0.0, 1.0);
-    colour = vec3(uInvert ? 1.0 - grey : grey);
-  }
-  uint id = uHasLabels ? labelAt(vEdge) : 0u;
-  if (id != 0u) {
-    bool chosen = isSelected(id);
-    bool hovered = id == uHover;
-    float alpha = chosen ? uOpacity.x : (uSolo ? 0.0 : uOpacity.y);
-    bool drawn = alpha > 0.0 || hovered;
-    bool line = drawn && isEdge(id);
-    vec3 own = inkOf(id);
-    if (uOutline) alpha = line ? min(1.0, alpha * 2.2) : (hovered ? 0.12 : 0.0);
-    else if (hovered) alpha = min(0.9, alpha + 0.12);
-    if (line && !uOutline) alpha = min(1.0, alpha * 2.0);
-    if (line && chosen) { own = mix(own, vec3(1.0), 0.55); alpha = 1.0; }
-    if (line && hovered) { own = mix(own, vec3(1.0), 0.7); alpha = 0.95; }
-    colour = mix(colour, own, alpha);
-  }
-  if (uFailed) {
-    float stripe = step(0.82, fract((gl_FragCoord.x + gl_FragCoord.y) / 14.0));
-    colour = mix(colour * 0.45, vec3(0.86, 0.52, 0.24), stripe * 0.55);
-  }
-  pixel = vec4(colour, 1.0);
-}`;
-
-const UNIFORMS = [
-  "uRect", "uEdges", "uImage", "uLabels", "uSelected", "uImageAt", "uLabelsAt", "uLabelsSize", "uStep",
-  "uWindow", "uOpacity", "uSeed", "uHover", "uProbes", "uInvert", "uOutline", "uSolo", "uHasImage",
-  "uHasLabels", "uFailed", "uTable", "uTableBits", "uTableProbes",
-];
+import { seedBits } from "./colour.js";
+import { Programs } from "./programs.js";
 
 /** @implements {Renderer} */
 export class GlRenderer {
@@ -113,9 +17,9 @@ export class GlRenderer {
     this.kind = "webgl2";
     this.canvas = canvas;
     this.gl = gl;
-    this.program = link(gl);
-    /** @type {Record<string, WebGLUniformLocation | null>} */
-    this.at = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(this.program, name)]));
+    this.programs = new Programs(gl);
+    /** @type {Paint | null} */
+    this.paint = null;
     this.vertices = gl.createVertexArray();
     this.selected = texture(gl, 2);
     this.selectedKey = "none";
@@ -163,32 +67,46 @@ export class GlRenderer {
 
   /** @param {Paint} paint */
   begin(paint) {
-    const { gl, at } = this;
-    gl.useProgram(this.program);
-    gl.bindVertexArray(this.vertices);
+    this.gl.bindVertexArray(this.vertices);
     this.choose(paint.selected);
     this.colour(paint.colouring);
+    this.paint = paint;
+    this.programs.forget();
+  }
+
+  /** The program for a cell, told what holds for the whole frame. @param {Cell} cell @returns {Program} */
+  use({ labels, failed }) {
+    const { gl } = this;
+    const paint = /** @type {Paint} */ (this.paint);
+    const held = !paint.raw && Boolean(labels?.tile.held);
+    const { at, fresh } = this.programs.use([
+      held && "LABELS",
+      held && this.probes > 0 && "SELECTED",
+      held && paint.colouring !== null && "TABLE",
+      failed && "FAILED",
+    ]);
+    if (!fresh) return at;
+    const [low, high] = paint.window;
     gl.uniform1i(at.uImage, 0);
     gl.uniform1i(at.uLabels, 1);
     gl.uniform1i(at.uSelected, 2);
     gl.uniform1i(at.uTable, 3);
     gl.uniform1i(at.uTableBits, paint.colouring?.table.bits ?? 0);
     gl.uniform1i(at.uTableProbes, paint.colouring?.table.probes ?? 0);
-    const [low, high] = paint.window;
     gl.uniform2f(at.uWindow, low / 255, 255 / Math.max(1, high - low));
     gl.uniform2f(at.uOpacity, ...paint.opacity);
     gl.uniform1ui(at.uSeed, seedBits(paint.seed));
-    gl.uniform1ui(at.uHover, paint.raw ? 0 : paint.hover);
+    gl.uniform1ui(at.uHover, paint.hover);
     gl.uniform1i(at.uProbes, this.probes);
     gl.uniform1i(at.uInvert, Number(paint.invert));
     gl.uniform1i(at.uOutline, Number(paint.outline));
     gl.uniform1i(at.uSolo, Number(paint.solo));
-    this.raw = paint.raw;
+    return at;
   }
 
-  /** @param {[number, number, number, number]} area x, y, width, height in device pixels, y down @param {Cell[]} cells */
-  draw(area, cells) {
-    const { gl, at } = this;
+  /** @param {[number, number, number, number]} area x, y, width, height in device pixels, y down @param {Cell[]} cells @param {Line[]} lines @param {number} ratio */
+  draw(area, cells, lines, ratio) {
+    const { gl } = this;
     const [x, y, width, height] = area;
     if (width < 1 || height < 1) return;
     const bottom = this.canvas.height - y - height;
@@ -199,22 +117,34 @@ export class GlRenderer {
     gl.clear(gl.COLOR_BUFFER_BIT);
     for (const cell of cells) {
       const [x0, y0, x1, y1] = cell.rect;
+      const at = this.use(cell);
       gl.uniform4f(at.uRect, (2 * x0) / width - 1, 1 - (2 * y0) / height, (2 * x1) / width - 1, 1 - (2 * y1) / height);
       gl.uniform4f(at.uEdges, ...cell.edges);
       const perPixel = (cell.edges[2] - cell.edges[0]) / (x1 - x0);
       const perPixelY = (cell.edges[3] - cell.edges[1]) / (y1 - y0);
       gl.uniform2f(at.uStep, perPixel * this.line, perPixelY * this.line);
-      gl.uniform1i(at.uFailed, Number(cell.failed));
-      this.bindImage(cell);
-      this.bindLabels(cell);
+      this.bindImage(cell, at);
+      this.bindLabels(cell, at);
       gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
     }
+    for (const line of lines) this.rule(line, area, ratio);
     gl.disable(gl.SCISSOR_TEST);
   }
 
-  /** @param {Cell} cell */
-  bindImage({ image, sharp }) {
-    const { gl, at } = this;
+  /** @param {Line} line @param {[number, number, number, number]} area @param {number} ratio */
+  rule({ rect, colour }, [x, y, width, height], ratio) {
+    const { gl } = this;
+    const [x0, y0, x1, y1] = rect.map((v, i) => Math.max(0, Math.min(i % 2 ? height : width, Math.round(v * ratio))));
+    if (x1 < x0 || y1 < y0) return;
+    gl.scissor(x + x0, this.canvas.height - y - Math.max(y1, y0 + 1), Math.max(1, x1 - x0), Math.max(1, y1 - y0));
+    const [red, green, blue] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16) / 255);
+    gl.clearColor(red, green, blue, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+  }
+
+  /** @param {Cell} cell @param {Program} at */
+  bindImage({ image, sharp }, at) {
+    const { gl } = this;
     gl.uniform1i(at.uHasImage, Number(image !== null));
     if (!image) return;
     gl.activeTexture(gl.TEXTURE0);
@@ -224,14 +154,12 @@ export class GlRenderer {
     gl.uniform4f(at.uImageAt, 1 / image.fx, 1 / image.fy, image.ox, image.oy);
   }
 
-  /** @param {Cell} cell */
-  bindLabels({ labels }) {
-    const { gl, at } = this;
-    const held = labels?.tile.held ?? null;
-    gl.uniform1i(at.uHasLabels, Number(held !== null && !this.raw));
-    if (!labels || !held) return;
+  /** @param {Cell} cell @param {Program} at */
+  bindLabels({ labels }, at) {
+    const { gl } = this;
+    if (!labels?.tile.held || at.uLabelsAt === null) return;
     gl.activeTexture(gl.TEXTURE1);
-    gl.bindTexture(gl.TEXTURE_2D, /** @type {WebGLTexture} */ (held));
+    gl.bindTexture(gl.TEXTURE_2D, /** @type {WebGLTexture} */ (labels.tile.held));
     gl.uniform4f(at.uLabelsAt, 1 / labels.fx, 1 / labels.fy, labels.ox, labels.oy);
     gl.uniform2i(at.uLabelsSize, labels.tile.width, labels.tile.height);
   }
@@ -276,26 +204,6 @@ export class GlRenderer {
   destroy() {
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
-}
-
-/** @param {WebGL2RenderingContext} gl */
-function link(gl) {
-  const program = gl.createProgram();
-  for (const [kind, text] of /** @type {[number, string][]} */ ([
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, FRAGMENT],
-  ])) {
-    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
-    gl.shaderSource(shader, text);
-    gl.compileShader(shader);
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
-    const logs = gl.getAttachedShaders(program)?.map((s) => gl.getShaderInfoLog(s)).join(" ");
-    throw new Error(`the slice shader does not link: ${gl.getProgramInfoLog(program)} ${logs}`);
-  }
-  return program;
 }
 
 /** @param {WebGL2RenderingContext} gl @param {number} unit @returns {WebGLTexture} bound, nearest, clamped */

@@ -1,9 +1,14 @@
-/** What lies over a slice: name, crosshair, scale bar, notes, the name of what is hovered. */
+/**
+ * What lies over a slice: name, scale bar, notes, the name of what is hovered. The crosshair is drawn
+ * with the slice: as elements its lines would make the browser blend a layer of the pane's size.
+ */
 
+/** @import { Line } from "./types.js" */
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
+import { PLANE_COLOURS } from "./colour.js";
 import { el, icon, write } from "./dom.js";
-import { PLANES, scaleBar } from "./geometry.js";
+import { AXES, PLANES, scaleBar } from "./geometry.js";
 
 const GAP = 9; // CSS pixels left free around the point where the planes meet
 
@@ -20,8 +25,6 @@ export class Overlay {
     this.bar = el("div", { class: "bar" }, el("i"), el("span"));
     this.note = el("div", { class: "note", role: "status" });
     this.tip = el("div", { class: "tip", hidden: true }, el("i"), el("span"));
-    this.across = [el("i", { class: `line h ${"zyx"[plane.row]}` }), el("i", { class: `line h ${"zyx"[plane.row]}` })];
-    this.upright = [el("i", { class: `line v ${"zyx"[plane.col]}` }), el("i", { class: `line v ${"zyx"[plane.col]}` })];
     this.broken = el("button", { class: "broken", type: "button", onclick: actions.retry });
     const expand = el("button", {
       class: "expand", type: "button", title: `${plane.name} alone, or all panes`,
@@ -30,7 +33,6 @@ export class Overlay {
     this.root = el("div", {
       class: "pane slice", "data-axis": slice.axis, "aria-label": `${plane.name} plane`, role: "img",
     },
-      ...this.across, ...this.upright,
       el("div", { class: `name ${slice.axis}` }, el("b", { text: plane.name }), this.place),
       expand, this.bar, this.note, this.broken, this.tip,
     );
@@ -44,7 +46,6 @@ export class Overlay {
     const late = slice.shown === slice.target ? "" : " …";
     write(this.place, `${"zyx"[normal]} ${slice.target}${late}`);
     this.root.dataset.shown = String(slice.shown);
-    this.cross();
     this.scale();
     const broken = cells.filter((cell) => cell.failed).length;
     this.broken.hidden = broken === 0;
@@ -54,16 +55,18 @@ export class Overlay {
     if (bare) this.note.textContent = "No labels in this section";
   }
 
-  cross() {
+  /** The planes that cross this one, in CSS pixels of the pane. @returns {Line[]} */
+  crosshair() {
     const { slice, state } = this;
-    const [x, y] = slice.pointOf(state.cross);
+    const [x, y] = slice.pointOf(state.cross).map(Math.round);
     const { width, height } = slice.rect;
-    const [left, right] = this.across;
-    const [top, bottom] = this.upright;
-    place(left, 0, y, Math.max(0, x - GAP), 1);
-    place(right, x + GAP, y, Math.max(0, width - x - GAP), 1);
-    place(top, x, 0, 1, Math.max(0, y - GAP));
-    place(bottom, x, y + GAP, 1, Math.max(0, height - y - GAP));
+    const [across, upright] = [slice.plane.row, slice.plane.col].map((a) => PLANE_COLOURS[AXES[a]]);
+    return [
+      { rect: [0, y, x - GAP, y + 1], colour: across },
+      { rect: [x + GAP, y, width, y + 1], colour: across },
+      { rect: [x, 0, x + 1, y - GAP], colour: upright },
+      { rect: [x, y + GAP, x + 1, height], colour: upright },
+    ];
   }
 
   scale() {
@@ -85,11 +88,4 @@ export class Overlay {
     const flip = at.x > this.slice.rect.width - 90;
     this.tip.style.transform = `translate(${Math.round(at.x + (flip ? -76 : 14))}px, ${Math.round(at.y + 14)}px)`;
   }
-}
-
-/** @param {HTMLElement} line @param {number} x @param {number} y @param {number} width @param {number} height */
-function place(line, x, y, width, height) {
-  line.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
-  line.style.width = `${Math.round(width)}px`;
-  line.style.height = `${Math.round(height)}px`;
 }

@@ -10,7 +10,7 @@ const REST = 160; // ms without movement until every pixel is drawn again
 const COARSE = 0.5; // share of the pixels along each side
 
 export class Pace {
-  /** @param {(detail: number) => void} changed hears the share of pixels to draw along each side */
+  /** @param {(detail: number) => void} changed hears the share of pixels to draw along each side, and of the end of a movement */
   constructor(changed) {
     this.changed = changed;
     this.detail = 1;
@@ -19,21 +19,28 @@ export class Pace {
     this.timer = 0;
   }
 
+  /** Whether a hand is moving the picture. */
+  get moving() {
+    return this.timer !== 0;
+  }
+
   /** A hand moved the picture: a frame for it follows. */
   moved() {
     const now = performance.now();
     const frame = now - this.movedAt;
     this.movedAt = now;
     this.slow = frame > SLOW && frame < PAUSE ? this.slow + 1 : 0;
-    if (this.slow >= PATIENCE) this.draw(COARSE);
+    if (this.slow >= PATIENCE && this.detail !== COARSE) this.draw(COARSE);
     clearTimeout(this.timer);
     const rest = frame < PAUSE ? Math.max(REST, 2 * frame) : REST;
-    if (this.detail < 1) this.timer = window.setTimeout(() => this.draw(1), rest);
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      this.draw(1);
+    }, rest);
   }
 
   /** @param {number} detail */
   draw(detail) {
-    if (detail === this.detail) return;
     this.detail = detail;
     this.changed(detail);
   }

@@ -3,7 +3,7 @@
  * mixed here instead of in a shader. Slower, and what is hovered is named but not lit up.
  */
 
-/** @import { Cell, Paint, Renderer, Source } from "./types.js" */
+/** @import { Cell, Line, Paint, Renderer, Source } from "./types.js" */
 /** @import { Tile } from "./tiles.js" */
 import { instanceColour } from "./colour.js";
 
@@ -60,8 +60,8 @@ export class CanvasRenderer {
     this.key = JSON.stringify({ ...paint, hover: 0, colouring: paint.colouring?.by });
   }
 
-  /** @param {[number, number, number, number]} area @param {Cell[]} cells */
-  draw([x, y, width, height], cells) {
+  /** @param {[number, number, number, number]} area @param {Cell[]} cells @param {Line[]} lines @param {number} ratio */
+  draw([x, y, width, height], cells, lines, ratio) {
     const { context } = this;
     context.save();
     context.beginPath();
@@ -76,6 +76,11 @@ export class CanvasRenderer {
         this.place(this.labelPicture(cell.labels), cell.labels, cell, false);
       }
       if (cell.failed) this.hatch(cell);
+    }
+    for (const { rect, colour } of lines) {
+      const [x0, y0, x1, y1] = rect.map((v) => Math.round(v * ratio));
+      context.fillStyle = colour;
+      if (x1 >= x0 && y1 >= y0) context.fillRect(x0, y0, Math.max(1, x1 - x0), Math.max(1, y1 - y0));
     }
     context.restore();
   }

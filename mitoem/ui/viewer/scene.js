@@ -7,6 +7,7 @@
 /** @import { Api } from "./api.js" */
 /** @import { State } from "./state.js" */
 import { get } from "./api.js";
+import { PLANE_COLOURS } from "./colour.js";
 import { el, icon } from "./dom.js";
 import { parseGlb } from "./glb.js";
 import { Press } from "./press.js";
@@ -48,7 +49,6 @@ function closeUp(edges, traces) {
 }
 
 const PAUSE = 220; // ms without movement before the planes are moved in 3-D
-const PLANE_COLOURS = { z: "#6fa8ff", y: "#57c98a", x: "#ff8a73" };
 
 /** @type {Promise<any> | null} */
 let plotly = null;

@@ -147,9 +147,10 @@ export class Slice {
 
   /**
    * The tiles to ask for, with their urgency; the large pane before the others.
-   * @param {ReturnType<Slice["update"]>} now @param {boolean} main @returns {Want[]}
+   * @param {ReturnType<Slice["update"]>} now @param {boolean} main
+   * @param {boolean} still no hand moves the picture: a guess at the next section is worth its time @returns {Want[]}
    */
-  wants({ frame, edges, settled }, main) {
+  wants({ frame, edges, settled }, main, still) {
     /** @type {Want[]} */
     const list = [];
     const coarsest = this.state.info.levels.length - 1;
@@ -157,7 +158,7 @@ export class Slice {
     this.add(list, this.target, coarsest, edges, rank);
     // The other planes sweep through many sections during a drag: coarse ones will do until it ends.
     if (main || !this.state.gripped) this.add(list, this.service, frame.level, edges, rank + 5);
-    if (settled && main) {
+    if (settled && main && still) {
       const factor = this.state.info.levels[frame.level].factors[this.plane.normal];
       const ahead = [1, 2, -1, 3].map((k) => this.target + k * this.direction * factor);
       ahead.forEach((index, i) => {

@@ -63,6 +63,10 @@
  * @property {boolean} failed
  * @property {boolean} sharp  Draw voxels as squares.
  *
+ * @typedef {object} Line  A line along an edge of the screen, of one colour.
+ * @property {[number, number, number, number]} rect  x0, y0, x1, y1 in CSS pixels of the pane.
+ * @property {string} colour  #rrggbb
+ *
  * @typedef {object} Paint  What is the same for all cells of a frame.
  * @property {[number, number]} window
  * @property {boolean} invert
@@ -81,7 +85,7 @@
  * @property {(tile: import("./tiles.js").Tile) => void} release
  * @property {(width: number, height: number, ratio: number) => void} resize  In drawn pixels; so many per CSS pixel.
  * @property {(paint: Paint) => void} begin
- * @property {(area: [number, number, number, number], cells: Cell[]) => void} draw
+ * @property {(area: [number, number, number, number], cells: Cell[], lines: Line[], ratio: number) => void} draw  So many pixels per CSS pixel.
  * @property {() => void} destroy
  */
 

@@ -62,9 +62,9 @@ export class Viewer {
     }));
     this.scene = new Scene(this.state, api, { expand: () => this.state.show("3d") });
     this.pace = new Pace((detail) => {
+      if (detail !== this.state.detail) this.pictures = [];
       this.state.detail = detail;
       this.panes.resize(this.state, this.renderer);
-      this.pictures = [];
       this.draw();
     });
     this.ruler = new Ruler(this.state);
@@ -237,14 +237,15 @@ export class Viewer {
       const cells = slice.cells(state);
       const { x, y, width, height } = slice.rect;
       const area = /** @type {[number, number, number, number]} */ ([x, y, width, height].map((v) => Math.round(v * ratio)));
-      const picture = look + describe(area, cells);
+      const lines = this.overlays[i].crosshair();
+      const picture = look + describe(area, cells, lines);
       if (this.pictures[i] !== picture) {
         this.pictures[i] = picture;
-        this.renderer.draw(area, cells);
+        this.renderer.draw(area, cells, lines, ratio);
       }
       this.overlays[i].draw(cells);
       if (this.ruler.slice === slice) this.ruler.draw();
-      wants.push(...slice.wants(state, slice.axis === this.leading));
+      wants.push(...slice.wants(state, slice.axis === this.leading, !this.pace.moving));
       for (const key of slice.worthKeeping(state.edges)) keep.add(key);
       settled = settled && state.settled;
     }
@@ -373,11 +374,11 @@ export class Viewer {
 
 /**
  * A pane is drawn again only when this differs: what it shows, and where.
- * @param {number[]} area @param {import("./types.js").Cell[]} cells
+ * @param {number[]} area @param {import("./types.js").Cell[]} cells @param {import("./types.js").Line[]} lines
  */
-function describe(area, cells) {
+function describe(area, cells, lines) {
   const parts = cells.map((c) => `${c.rect} ${c.image?.tile.key} ${c.labels?.tile.key} ${c.failed} ${c.sharp}`);
-  return `${area} ${parts.join("|")}`;
+  return `${area} ${parts.join("|")} ${lines.map((line) => line.rect).join("|")}`;
 }
 
 /** @param {HTMLCanvasElement} canvas @returns {Renderer} */
