@@ -1,6 +1,6 @@
 """The front door: what pages, scripts and the command line all call."""
 
-from mitoem.front.card import Card, card
+from mitoem.front.card import Card, card, inside
 from mitoem.front.colouring import COLOURABLE, Colouring, colouring, error_colouring
 from mitoem.front.drawing import figure, neuroglancer_link, snapshot
 from mitoem.front.instances import Download, csv, instance_box, measure, mesh, stored_table, table
@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "figure",
     "ingest",
+    "inside",
     "instance_box",
     "measure",
     "mesh",

@@ -8,13 +8,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from mitoem.errors import InstanceNotFound
-from mitoem.geometry import Index, VoxelSize
+from mitoem.errors import InstanceNotFound, MitoEMError
+from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.morphometry import COLUMNS
+from mitoem.volume import Volume, coarse
 
 PLAIN: Final = {"instance_id", "split", "size_class", "touches_border", "possible_moas"}
 NEAREST: Final = 6
 """Other instances that a card names."""
+SEARCHED: Final = 1 << 20
+"""Voxels of the finest level in which a place inside an instance is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,45 @@ def card(frame: pd.DataFrame, instance_id: int, *, voxel_size: VoxelSize) -> Car
         near=tuple(Near(int(ids[k]), float(distance[k])) for k in order[:NEAREST]),
         complete=len(complete),
     )
+
+
+def inside(volume: Volume, labels: str, found: Card) -> Index:
+    """The voxel of the instance nearest its centroid, in level-0 voxels (z, y, x).
+
+    The centroid of a curved body lies outside of it. Large ones are searched at a coarser level;
+    where its voxels cannot be read, or a level has lost it, the centroid has to do.
+    """
+    box = Box(*found.box)
+    try:
+        for level, of in enumerate(volume.info.levels):
+            rough = coarse(box, of.factors)
+            if rough.size > SEARCHED and of is not volume.info.levels[-1]:
+                continue
+            place = _nearest(volume, labels, found, level, rough)
+            if place is None or level == 0:
+                return place or found.centre
+            start = [p * f for p, f in zip(place, of.factors, strict=True)]
+            stop = [
+                min(s + f, n) for s, f, n in zip(start, of.factors, volume.info.shape, strict=True)
+            ]
+            fine = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+            return _nearest(volume, labels, found, 0, fine) or found.centre
+    except MitoEMError:
+        pass
+    return found.centre
+
+
+def _nearest(volume: Volume, labels: str, found: Card, level: int, box: Box) -> Index | None:
+    """Where in a box of a level the instance comes nearest its centroid; None: not there."""
+    places = np.argwhere(volume.read(box, level=level, layer=labels) == found.instance_id)
+    if not len(places):
+        return None
+    places += box.start
+    factors = np.array(volume.info.levels[level].factors)
+    middle = (np.array(found.centre) + 0.5) / factors - 0.5
+    far = ((places - middle) * factors * volume.info.voxel_size) ** 2
+    z, y, x = places[far.sum(1).argmin()].tolist()
+    return z, y, x
 
 
 def _measures(row: pd.Series, complete: pd.DataFrame, *, cut: bool) -> list[Measure]:

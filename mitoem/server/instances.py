@@ -31,8 +31,11 @@ async def card(request: Request) -> Response:
     found = await asyncio.to_thread(
         front.card, frame, instance_id, voxel_size=volume.info.voxel_size
     )
+    centre = await asyncio.to_thread(front.inside, volume, labels, found)
     measures = [asdict(one) | {"title": _title(one.name)} for one in found.measures]
-    return _kept(request, asdict(found) | {"labels": labels, "measures": measures})
+    return _kept(
+        request, asdict(found) | {"labels": labels, "centre": centre, "measures": measures}
+    )
 
 
 async def colours(request: Request) -> Response:

@@ -8,7 +8,6 @@ when a person comes with other words than ours (a link, the back button), and wr
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -16,6 +15,7 @@ import streamlit as st
 from mitoem.errors import VolumeNotFound
 from mitoem.manifest import LabelSet, VolumeInfo
 from mitoem.ui import cache
+from mitoem.ui.viewer import insist
 from mitoem.view import WORDS, Notice, View, from_query, resolve, to_query
 from mitoem.volume import Volume
 
@@ -30,8 +30,9 @@ OWN = {
 VIEWER = "viewer"
 """Key of the viewer's mount, whose state the session holds."""
 
-_WORDS, _SENT, _PAGE = "mitoem_words", "mitoem_sent", "mitoem_page"
-_STALE_SECONDS = 1.0
+_WORDS, _SENT, _PAGE, _ACTED = "mitoem_words", "mitoem_sent", "mitoem_page", "mitoem_acted"
+_STALE_SECONDS = 0.3
+"""How long a click may still come with the address from before the last one we wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def begin(page: str) -> None:
     sent: list[dict[str, str]] = st.session_state.setdefault(_SENT, [])
     known = st.session_state.get(_WORDS)
     recent = time.monotonic() - st.session_state.get("mitoem_sent_at", 0.0) < _STALE_SECONDS
-    moved = _viewer_moved()
-    stale = query in sent[:-1] and (recent or moved)
+    acted = _viewer_moved() or st.session_state.pop(_ACTED, False)
+    stale = query in sent[:-1] and (recent or acted)
     if known is None:
         st.session_state[_WORDS] = query
         sent.append(query)
@@ -72,6 +73,7 @@ def begin(page: str) -> None:
         mine = {k: v for k, v in known.items() if k not in WORDS and k not in OWN.get(page, ())}
         st.session_state[_WORDS] = mine | query
         sent.append(query)
+        insist(VIEWER)
     st.session_state[_PAGE] = page
 
 
@@ -96,6 +98,7 @@ def change(**words: str | None) -> None:
         else:
             now[name] = value
     st.session_state[_WORDS] = now
+    st.session_state[_ACTED] = True
 
 
 def enter(volume: str) -> None:
@@ -103,6 +106,7 @@ def enter(volume: str) -> None:
     of_volume = (*WORDS, *OWN["inference"], *OWN["evaluate"])
     others = {k: v for k, v in _words().items() if k not in of_volume}
     st.session_state[_WORDS] = others | {"volume": volume}
+    st.session_state[_ACTED] = True
 
 
 def keep(view: View, info: VolumeInfo) -> None:
@@ -128,8 +132,6 @@ def here() -> Here:
 def emit(at: Here | None) -> None:
     """Write the words of the view and of this page to the browser's address."""
     words = to_query(at.view, at.info) if at else {}
-    if at:
-        words = _without_defaults(words)
     own = OWN.get(st.session_state[_PAGE], ())
     words |= {k: v for k, v in _words().items() if k in own}
     sent: list[dict[str, str]] = st.session_state[_SENT]
@@ -138,14 +140,6 @@ def emit(at: Here | None) -> None:
     if words not in sent[-1:]:
         st.session_state[_SENT] = [*sent[-20:], words]
         st.session_state["mitoem_sent_at"] = time.monotonic()
-
-
-def _without_defaults(words: Mapping[str, str]) -> dict[str, str]:
-    """Nothing at all for the first volume as it first shows; else all words."""
-    names = cache.volume_names()
-    if set(words) <= {"v", "volume"} and words.get("volume") == names[0]:
-        return {}
-    return dict(words)
 
 
 def _known() -> set[str]:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 from mitoem.errors import FilterInvalid
 from mitoem.filters import parse
 from mitoem.manifest import LabelSet, VolumeInfo
+from mitoem.morphometry import COLUMNS
 
 VERSION: Final = "1"
 """Version of the words below; it goes up when a word changes its meaning."""
@@ -181,7 +182,7 @@ class Reader:
         """The text of a filter that parses; empty for all rows."""
         text = "" if wish is None else str(wish).strip()
         try:
-            parse(text)
+            parse(text).check(column.name for column in COLUMNS)
         except FilterInvalid as error:
             self.say("f", text, f"a filter ({error})", "all rows")
             return ""

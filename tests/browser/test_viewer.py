@@ -360,3 +360,22 @@ def test_without_webgl_the_slices_are_still_shown(page: Page) -> None:
     ink = instance_colour([BALL])[0].astype(int)
     assert np.abs(shown[int(y) + 4, int(x) + 4] - ink).max() <= 4
     assert np.ptp(shown[int(y) - 160, :, 0]) > 60
+
+
+def test_back_and_forward_go_through_the_places_that_were_seen(page: Page) -> None:
+    open_viewer(page, "/explore?volume=phantom-r&z=4&zoom=1")
+    for z in (6, 8):
+        page.locator(".viewer").evaluate("(root) => root.viewer.step(2)")
+        page.wait_for_url(re.compile(f"z={z}"))
+        page.wait_for_timeout(300)
+
+    def at(z: int) -> None:
+        expect(page.locator('.slice[data-axis="z"]')).to_have_attribute("data-shown", str(z))
+        assert words(page)["z"] == str(z)
+
+    page.go_back()
+    at(6)
+    page.go_back()
+    at(4)
+    page.go_forward()
+    at(6)

@@ -21,7 +21,7 @@ from mitoem import figures
 from mitoem.manifest import VolumeInfo
 from mitoem.view import BY_ID, COLOURS, Layout, Mode, Plane, View
 
-__all__ = ["ViewerState", "viewer"]
+__all__ = ["ViewerState", "insist", "viewer"]
 
 KEPT_REPORTS = 16
 """Reports that may still come back as views: far more than runs of a page overlap."""
@@ -175,6 +175,13 @@ def ask(memory: Memory, view: str) -> int:
         reports.clear()
     memory["passed"] = view
     return memory["nonce"]
+
+
+def insist(key: str) -> None:
+    """Make the next view a wish, though it be one that was passed or reported before."""
+    st.session_state[f"{key} memory"] = st.session_state.get(f"{key} memory", forget()) | {
+        "passed": "", "reports": [],
+    }  # fmt: skip
 
 
 def hear(memory: Memory, report: str) -> None:

@@ -51,15 +51,6 @@ export class Api {
   }
 
   /**
-   * The row of one instance in the measured table, or null.
-   * @param {string} labels @param {number} id
-   * @returns {Promise<Record<string, any> | null>}
-   */
-  async instance(labels, id) {
-    return (await this.rows(labels, `instance_id == ${id}`))[0] ?? null;
-  }
-
-  /**
    * @param {string} labels @param {string} filter @param {string} [columns] names; all without
    * @returns {Promise<Record<string, any>[]>}
    */

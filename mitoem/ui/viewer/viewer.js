@@ -229,7 +229,7 @@ export class Viewer {
     const keep = new Set();
     let settled = this.state.detail === 1;
     const paint = this.state.paint();
-    const look = JSON.stringify({ ...paint, colouring: this.coloured });
+    const look = JSON.stringify({ ...paint, colouring: paint.colouring && this.coloured });
     this.renderer.begin(paint);
     for (const [i, slice] of this.slices.entries()) {
       if (!slice.visible || slice.rect.width === 0) continue;

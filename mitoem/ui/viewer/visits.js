@@ -3,8 +3,6 @@
 /** @import { Api } from "./api.js" */
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
-/** @import { Triple } from "./types.js" */
-import { AXES } from "./geometry.js";
 
 export class Visits {
   /** @param {State} state @param {Api} api @param {(text: string) => void} say */
@@ -40,15 +38,11 @@ export class Visits {
    * @returns {Promise<string>} what went wrong, or ""
    */
   async visit(id) {
-    const { labels, info } = this.state;
+    const { labels } = this.state;
     if (!labels) return "There are no labels here";
     try {
-      const row = await this.api.instance(labels.name, id);
-      if (!row) return `No instance #${id} in ${labels.name}`;
-      const place = /** @type {Triple} */ (
-        AXES.map((axis, a) => Math.round((row[`centroid_${axis}_um`] * 1000) / info.voxel_size_nm[a]))
-      );
-      this.state.goTo(place);
+      const { centre } = await this.api.card(labels.name, id);
+      this.state.goTo(centre);
       if (!this.state.selected.includes(id)) this.state.select(id, false);
       return "";
     } catch (error) {
