@@ -18,6 +18,8 @@ from mitoem.errors import (
 from mitoem.ui import cache
 
 DEMO = "python -m mitoem demo"
+UNFOLDED = 2
+"""Notices that are shown in full: more would push the page away."""
 INGEST = "python -m mitoem ingest NAME --image IMAGE --labels LABELS"
 
 
@@ -62,9 +64,15 @@ def empty(title: str, text: str, *, code: str = "") -> None:
 
 
 def notices(lines: Sequence[str]) -> None:
-    """What could not be had as it was asked, one line each."""
-    if lines:
+    """What could not be had as it was asked, one line each; many of them folded away."""
+    if not lines:
+        return
+    if len(lines) <= UNFOLDED:
         st.warning("  \n".join(lines), icon=":material/link_off:")
+        return
+    title = f"{len(lines)} words of this link could not be had as they were asked"
+    with st.expander(title, icon=":material/link_off:"):
+        st.text("\n".join(lines))
 
 
 def faults(found: Sequence[MitoEMError]) -> None:

@@ -21,6 +21,8 @@ import { python, report } from "./snippets.js";
  */
 
 const FIRST = ["volume_um3", "surface_area_um2", "sphericity", "mci", "elongation", "length_um", "nearest_neighbour_um"];
+/** @type {Record<string, string>} */
+const SHORT = { "Mitochondrial complexity index": "Complexity (MCI)" };
 const KEPT = 200; // cards held, so that going back and forth asks for nothing
 
 export class CardPanel {
@@ -82,7 +84,12 @@ export class CardPanel {
     } catch (error) {
       if (this.shown !== look) return;
       const text = error instanceof Error ? error.message : String(error);
-      this.root.replaceChildren(this.head(id, null), el("p", { class: "said", role: "alert", text }));
+      this.root.replaceChildren(
+        this.head(id, null), el("p", { class: "said", role: "alert", text }),
+        el("div", { class: "deeds" },
+          el("button", { type: "button", class: "plain", text: "Take it out of the selection", onclick: () => this.state.select(id, true) }),
+          el("button", { type: "button", class: "plain", text: "Try again", onclick: () => this.update() })),
+      );
       this.shown = "";
     }
   }
@@ -157,6 +164,10 @@ export class CardPanel {
       button(state.solo ? "Show all" : "Solo", "Hide the others, or show them again (v)", () => state.set({ solo: !state.solo })),
       ...["glb", "ply", "stl"].map((kind) =>
         file(kind.toUpperCase(), `Its surface as ${kind.toUpperCase()}, in µm`, api.mesh(labels.name, id, labels.version, kind), `${stem}.${kind}`)),
+      el("a", {
+        class: "plain", href: api.neuroglancer(state.query()), target: "_blank", rel: "noopener",
+        title: "This view in Neuroglancer, in a new tab", text: "Neuroglancer",
+      }),
       file("CSV row", "Its row of the table", api.row(labels.name, id), `${stem}.csv`),
       button("Copy as Python", "Its measurements and surface, in Python", () => void copy(python(state, id), "Python")),
       button("Report label", "Copy a report of a label problem: link, place, numbers; and save a picture", () => {
@@ -171,7 +182,7 @@ export class CardPanel {
 function measure({ title, unit, value, larger_than: share }) {
   const percent = share === null ? null : Math.round(share * 100);
   return el("div", { class: "measure", title: percent === null ? "" : `larger than ${percent} % of complete instances` },
-    el("span", { class: "dim", text: title }),
+    el("span", { class: "dim", text: SHORT[title] ?? title, title }),
     el("span", { class: "value" }, formatNumber(value), el("small", { text: unit ? ` ${unit}` : "" })),
     el("span", { class: "rank" }, percent === null ? "" : el("i", { style: `width:${percent}%` })),
     el("span", { class: "dim percent", text: percent === null ? "" : `${percent} %` }));

@@ -3,13 +3,14 @@
  * with the slice: as elements its lines would make the browser blend a layer of the pane's size.
  */
 
-/** @import { Line } from "./types.js" */
+/** @import { Line, Triple } from "./types.js" */
 /** @import { Slice } from "./slice.js" */
 /** @import { State } from "./state.js" */
 import { PLANE_COLOURS } from "./colour.js";
 import { el, icon, write } from "./dom.js";
 import { AXES, PLANES, scaleBar } from "./geometry.js";
 
+const EDGE_OF_LABELS = "#d9a441";
 const GAP = 9; // CSS pixels left free around the point where the planes meet
 
 export class Overlay {
@@ -50,9 +51,29 @@ export class Overlay {
     const broken = cells.filter((cell) => cell.failed).length;
     this.broken.hidden = broken === 0;
     if (broken) this.broken.textContent = `${broken === 1 ? "1 tile" : `${broken} tiles`} unreadable · try again`;
-    const bare = state.labels && slice.axis === "z" && !state.covered(slice.target);
+    const bare = state.labels !== null && state.covering(normal, slice.target).length === 0;
     this.note.hidden = !bare;
-    if (bare) this.note.textContent = "No labels in this section";
+    if (bare) write(this.note, "No labels in this section");
+  }
+
+  /** Where labels end inside the volume, in CSS pixels of the pane. @returns {Line[]} */
+  coverage() {
+    const { slice, state } = this;
+    const { row, col, normal } = slice.plane;
+    const { shape } = state.info;
+    /** @type {Line[]} */
+    const lines = [];
+    for (const [start, stop] of state.covering(normal, slice.target)) {
+      const [x0, y0] = slice.pointOf(/** @type {Triple} */ (start.map((v) => v - 0.5))).map(Math.round);
+      const [x1, y1] = slice.pointOf(/** @type {Triple} */ (stop.map((v) => v - 0.5))).map(Math.round);
+      const add = (/** @type {boolean} */ inside, /** @type {Line["rect"]} */ rect) =>
+        inside && lines.push({ rect, colour: EDGE_OF_LABELS });
+      add(start[col] > 0, [x0, y0, x0 + 1, y1]);
+      add(stop[col] < shape[col], [x1 - 1, y0, x1, y1]);
+      add(start[row] > 0, [x0, y0, x1, y0 + 1]);
+      add(stop[row] < shape[row], [x0, y1 - 1, x1, y1]);
+    }
+    return lines;
   }
 
   /** The planes that cross this one, in CSS pixels of the pane. @returns {Line[]} */

@@ -290,9 +290,14 @@ export class State {
     this.tell("hover");
   }
 
-  /** Boxes of the labels that hold a section. @param {number} z */
+  /** Boxes of the labels that a plane cuts. @param {0 | 1 | 2} normal @param {number} index */
+  covering(normal, index) {
+    return (this.labels?.coverage ?? []).filter(([start, stop]) => start[normal] <= index && index < stop[normal]);
+  }
+
+  /** Whether a section has labels. @param {number} z */
   covered(z) {
-    return (this.labels?.coverage ?? []).some(([start, stop]) => start[0] <= z && z < stop[0]);
+    return this.covering(0, z).length > 0;
   }
 
   /** Physical place of the crosshair in µm (x, y, z). */

@@ -210,6 +210,8 @@ export class Viewer {
     this.pictures = [];
     this.strip.drawn = "";
     this.scene.resize();
+    const { pointer } = this;
+    if (pointer && (pointer.x > pointer.slice.rect.width || pointer.y > pointer.slice.rect.height)) this.point(null, pointer);
     this.dirty = this.pressed = true;
     this.draw();
   }
@@ -237,7 +239,7 @@ export class Viewer {
       const cells = slice.cells(state);
       const { x, y, width, height } = slice.rect;
       const area = /** @type {[number, number, number, number]} */ ([x, y, width, height].map((v) => Math.round(v * ratio)));
-      const lines = this.overlays[i].crosshair();
+      const lines = [...this.overlays[i].coverage(), ...this.overlays[i].crosshair()];
       const picture = look + describe(area, cells, lines);
       if (this.pictures[i] !== picture) {
         this.pictures[i] = picture;
