@@ -81,7 +81,9 @@ def _layers(info: VolumeInfo, view: View, base: str) -> list[dict[str, Any]]:
         "notSelectedAlpha": 0 if view.solo else others,
         "segmentColors": {
             str(one): "#{:02x}{:02x}{:02x}".format(*colour)
-            for one, colour in zip(view.sel, instance_colour(view.sel).tolist(), strict=True)
+            for one, colour in zip(
+                view.sel, instance_colour(view.sel, seed=view.seed).tolist(), strict=True
+            )
         },
     }
     return [image, labels]

@@ -108,6 +108,7 @@ def test_asking_for_nothing_shows_the_middle_of_the_largest_labelled_box() -> No
         invert=False,
         solo=False,
         colour="id",
+        seed=0,
         filter="",
     )
 

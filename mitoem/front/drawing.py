@@ -82,6 +82,7 @@ def snapshot(
         other_opacity=seen.op[1] / 100,
         outline=seen.mode == "outline",
         solo=seen.solo,
+        seed=seen.seed,
         inks=colours.of if colours else None,
     )
     synthetic = "synthetic phantom, " if volume.info.synthetic else ""

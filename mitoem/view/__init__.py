@@ -65,6 +65,7 @@ WORDS: Final[Mapping[str, str]] = {
     "inv": "invert",
     "solo": "solo",
     "colour": "colour",
+    "seed": "seed",
     "f": "filter",
 }
 """Word of the address -> field of ``ViewRequest``."""
@@ -90,6 +91,7 @@ class ViewRequest:
     invert: Wish = None
     solo: Wish = None
     colour: Wish = None
+    seed: Wish = None
     filter: Wish = None
 
 
@@ -99,7 +101,8 @@ class View:
 
     ``labels`` is None only where the volume has no label set; ``zoom`` None means that the plane
     fits its pane; ``op`` are per cent (selected, others); ``window`` is grey (low, high);
-    ``colour`` is ``id``, or the column of the instance table that gives the colours.
+    ``colour`` is ``id``, or the column of the instance table that gives the colours;
+    ``seed`` deals the colours of ids.
     """
 
     volume: str
@@ -117,6 +120,7 @@ class View:
     invert: bool
     solo: bool
     colour: str
+    seed: int
     filter: str
 
     @property
@@ -157,6 +161,7 @@ def to_query(view: View, info: VolumeInfo) -> dict[str, str]:
     put("inv", str(int(view.invert)), "0")
     put("solo", str(int(view.solo)), "0")
     put("colour", view.colour, default.colour)
+    put("seed", str(view.seed), "0")
     put("f", view.filter, "")
     return words
 
@@ -193,6 +198,7 @@ def resolve(request: ViewRequest, info: VolumeInfo) -> tuple[View, tuple[Notice,
         invert=reader.flag("inv", request.invert),
         solo=reader.flag("solo", request.solo),
         colour=reader.colour(request.colour, COLOURS, BY_ID),
+        seed=reader.seed(request.seed),
         filter=reader.filter(request.filter),
     )
     return view, tuple(reader.notices)

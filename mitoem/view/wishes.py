@@ -29,6 +29,10 @@ _Value = TypeVar("_Value")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
+MOST_SEED: Final = 9999
+"""Ways of dealing the colours, less one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One word of the request that could not be had: what was asked, wanted, and done instead."""
@@ -113,6 +117,17 @@ class Reader:
 
         expected = f"{default}, or a column of the instance table, such as volume_um3"
         return self.read("colour", wish, parse, expected, default)
+
+    def seed(self, wish: Wish) -> int:
+        """What deals the colours of ids; the usual ones are of 0."""
+
+        def parse(text: str) -> int:
+            value = _integer(text)
+            if not 0 <= value <= MOST_SEED:
+                raise ValueError(text)
+            return value
+
+        return self.read("seed", wish, parse, f"a whole number from 0 to {MOST_SEED}", 0)
 
     def flag(self, word: str, wish: Wish) -> bool:
         """``0`` or ``1``; false unless asked for."""

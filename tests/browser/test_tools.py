@@ -22,6 +22,7 @@ from browser.test_viewer import (
     pane,
     picture,
     report,
+    settled,
     voxel_point,
     wait_for_word,
 )
@@ -87,6 +88,10 @@ def test_colours_by_a_measurement_are_the_same_on_screen_and_in_python(
     page.keyboard.press("l")
     expect(page.locator(".colours")).to_be_hidden()
     page.wait_for_function("() => !new URLSearchParams(location.search).has('colour')")
+    wait_for_word(page, "seed", "1")
+    page.reload()
+    settled(page)
+    assert report(page)["seed"] == 1
 
 
 def test_colours_are_chosen_in_their_panel_and_stay_in_the_address(page: Page) -> None:

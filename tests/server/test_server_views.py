@@ -16,6 +16,7 @@ from served import BALL, BALL_NM, LABELS, Site
 
 import mitoem
 from mitoem import front, jobs
+from mitoem.render import instance_colour
 from mitoem.render.scale import rgb
 
 VOLUME = LABELS.partition("/labels/")[0]
@@ -152,6 +153,14 @@ def test_a_figure_coloured_by_a_measure_shows_that_measures_colour(site: Site) -
     assert drawn.getpixel((250, 400)) == tuple(expected)
     by_python, _ = mitoem.figure("wide", words, data=site.root)
     assert by_python.rgb[400, 250].tolist() == expected
+
+
+def test_a_figure_deals_the_colours_by_the_seed_of_the_address(site: Site) -> None:
+    words = f"z=6&op=100,100&seed=4&sel={BALL}"
+    drawn = Image.open(BytesIO(site.ask(f"{VOLUME}/figure.png?{words}").content))
+    expected = instance_colour([BALL], seed=4)[0].tolist()
+    assert drawn.getpixel((250, 400)) == tuple(expected)
+    assert expected != instance_colour([BALL])[0].tolist()
 
 
 def test_the_way_to_neuroglancer_names_this_server(site: Site) -> None:

@@ -83,13 +83,14 @@ class ViewerState:
     invert: bool
     solo: bool
     colour: str
+    seed: int
 
     def view(self, before: View) -> View:
         """The view that the person now looks at; labels and filter stay as they were."""
         return replace(
             before, x=self.x, y=self.y, z=self.z, zoom=self.zoom, plane=self.plane,
             layout=self.layout, sel=self.sel, op=self.op, mode=self.mode, window=self.window,
-            invert=self.invert, solo=self.solo, colour=self.colour,
+            invert=self.invert, solo=self.solo, colour=self.colour, seed=self.seed,
         )  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def parse_report(report: object, info: VolumeInfo, *, nonce: int) -> ViewerState
             sel=tuple(int(i) for i in report["sel"])[:50],
             op=_pair(report["op"]), mode=_one_of(report["mode"], get_args(Mode)),
             window=_pair(report["w"]), invert=bool(report["inv"]), solo=bool(report["solo"]),
-            colour=_one_of(report["colour"], COLOURS),
+            colour=_one_of(report["colour"], COLOURS), seed=int(report["seed"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
@@ -197,7 +198,7 @@ def _words(view: View) -> dict[str, Any]:
         "x": view.x, "y": view.y, "z": view.z,
         "zoom": None if view.zoom is None else float(f"{view.zoom:.3g}"),
         "sel": list(view.sel), "op": list(view.op), "mode": view.mode, "w": list(view.window),
-        "inv": view.invert, "solo": view.solo, "colour": view.colour,
+        "inv": view.invert, "solo": view.solo, "colour": view.colour, "seed": view.seed,
     }  # fmt: skip
 
 

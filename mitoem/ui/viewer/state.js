@@ -70,6 +70,7 @@ export class State {
     this.invert = wish.inv;
     this.solo = wish.solo;
     this.colour = wish.colour;
+    this.seed = wish.seed;
     if (wish.layout !== "quad" && wish.layout !== "3d") this.plane = wish.layout;
     for (const change of /** @type {Change[]} */ (["layout", "place", "select", "look"])) this.tell(change);
   }
@@ -90,6 +91,7 @@ export class State {
       inv: this.invert,
       solo: this.solo,
       colour: this.colour,
+      seed: this.seed,
     };
   }
 

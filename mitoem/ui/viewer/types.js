@@ -47,6 +47,7 @@
  * @property {boolean} inv
  * @property {boolean} solo
  * @property {string} colour  "id", or the column that gives the colours.
+ * @property {number} seed
  *
  * @typedef {object} Source  A tile, and where it lies in the plane.
  * @property {import("./tiles.js").Tile} tile

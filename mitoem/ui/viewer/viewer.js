@@ -25,6 +25,7 @@ import { Toolbar } from "./toolbar.js";
 import { Visits } from "./visits.js";
 
 const SETTLED = 250; // ms after the last movement that the state is reported
+const SEEDS = 10000; // ways of dealing the colours
 const WAIT = 60; // ms between looks at a pane whose tiles are under way
 
 export class Viewer {
@@ -141,7 +142,7 @@ export class Viewer {
 
   /** Colours by id, in another order. */
   recolour() {
-    this.state.set({ colour: "id", seed: this.state.seed + 1 });
+    this.state.set({ colour: "id", seed: (this.state.seed + 1) % SEEDS });
   }
 
   /** Get the colours that the state asks for; by id until they are here. */
