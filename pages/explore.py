@@ -12,4 +12,4 @@ if state is not None:
     seen = state.view(at.view)
     address.keep(seen, at.info)
     if seen.sel != at.view.sel:
-        st.rerun()
+        address.rerun()

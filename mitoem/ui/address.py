@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import NoReturn
 
 import streamlit as st
 
@@ -107,6 +108,12 @@ def enter(volume: str) -> None:
     others = {k: v for k, v in _words().items() if k not in of_volume}
     st.session_state[_WORDS] = others | {"volume": volume}
     st.session_state[_ACTED] = True
+
+
+def rerun() -> NoReturn:
+    """Run the page once more from its top, with the query that this run began with: no wish."""
+    st.session_state[_ACTED] = True
+    st.rerun()
 
 
 def keep(view: View, info: VolumeInfo) -> None:

@@ -11,7 +11,7 @@ from streamlit.elements.plotly_chart import PlotlyState
 
 from mitoem import figures
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import filtering, style, words
+from mitoem.ui import address, filtering, style, words
 
 MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
 """Columns that are worth a histogram."""
@@ -93,7 +93,7 @@ def _narrow(event: PlotlyState, column: str, other: str | None) -> None:
     if other:
         filtering.add_range(other, *sorted(boxes[0]["y"]))
     revise()
-    st.rerun()
+    address.rerun()
 
 
 def revise() -> None:

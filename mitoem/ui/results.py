@@ -92,7 +92,7 @@ def thresholds(state: RunState) -> None:
     if any(abs(chosen[name] - now[name]) > 1e-9 for name in chosen):
         request = {"of": runs.network(state), "decode": {**now, **chosen}}
         address.change(run=runs.start("decode", request))
-        st.rerun()
+        address.rerun()
 
 
 def table(state: RunState) -> None:
@@ -151,7 +151,7 @@ def save(state: RunState, info: VolumeInfo) -> None:
         name = left.text_input("Save as labels", value=_free_name(info))
         if right.form_submit_button("Save", width="stretch"):
             address.change(save=runs.start("save", {"of": state.id, "name": name.strip()}))
-            st.rerun()
+            address.rerun()
 
 
 def saved(run_id: str) -> None:

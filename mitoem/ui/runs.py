@@ -57,7 +57,7 @@ def waiting(run_id: str) -> None:
 def _watch(run_id: str) -> None:
     state = jobs.status(root(), run_id)
     if state.finished:
-        st.rerun()
+        address.rerun()
     if state.state == "queued":
         jobs.ensure_worker(root())
         ahead = state.place or 0
@@ -105,7 +105,7 @@ def ended(state: RunState) -> bool:
         st.caption(text)
         if st.button("Run it again", key=f"again_{state.id}"):
             address.change(run=jobs.resubmit(root(), state.id))
-            st.rerun()
+            address.rerun()
     return False
 
 
