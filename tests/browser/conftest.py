@@ -67,27 +67,60 @@ def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return root
 
 
+class Server:
+    """The application over a data root, started as a person starts it; it may be shot."""
+
+    def __init__(self, root: Path, log: Path) -> None:
+        self.root, self.log = root, log
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Return when it answers."""
+        with self.log.open("a") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"],
+                cwd=ROOT,
+                env=os.environ | QUIET | {"MITOEM_DATA": str(self.root)},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        _wait_for(f"{self.url}/healthz", self.process, self.log)
+
+    def shoot(self) -> None:
+        """As when the machine loses power."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        """As a person stops it."""
+        self.process.terminate()
+        self.process.wait(20)
+
+
 @pytest.fixture(scope="session")
 def base_url(browser_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the application answers, started as a person starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "server.txt"
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
-            cwd=ROOT,
-            env=os.environ | QUIET | {"MITOEM_DATA": str(browser_root)},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/healthz", server, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(20)
+    """Where the application answers that most tests share."""
+    server = Server(browser_root, tmp_path_factory.mktemp("log") / "server.txt")
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def own_server(browser_root: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of one test's own, over a copy of ``phantom-r`` that the test may spoil."""
+    shutil.copytree(browser_root / "phantom-r", tmp_path / "data" / "phantom-r")
+    server = Server(tmp_path / "data", tmp_path / "server.txt")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
