@@ -29,13 +29,14 @@ check: .venv/dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadscope
 
 test: .venv/dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadscope
+	$(BIN)/python -m pytest -m browser
 
 bench: .venv/dev
 	for one in bench/*.py; do $(BIN)/python -m bench.$$(basename $$one .py) || exit 1; done
