@@ -13,6 +13,7 @@ from PIL import Image
 
 from mitoem.errors import ImageInvalid, RequestInvalid, ShapeMismatch
 from mitoem.render import (
+    Key,
     Paint,
     edges,
     encode_labels,
@@ -195,3 +196,29 @@ def test_a_thumbnail_keeps_the_proportions(
     small = thumbnail(np.zeros(shape, np.uint8), pixel_nm=(30.0, 8.0), size=128)
     assert max(small.shape[:2]) == 128
     assert small.shape[0] / small.shape[1] == pytest.approx(expected[0] / expected[1], rel=0.02)
+
+
+def test_a_figure_shows_what_its_colours_mean() -> None:
+    ramp = ("#000080", "#00ff00", "#ffff00")
+    key = Key("volume, µm³", (((), "≤ 0.1"), (ramp, "≥ 2")))
+    drawn = figure(np.zeros((80, 500), np.uint8), pixel_nm=(8.0, 8.0), caption="c", key=key)
+    below = np.asarray(Image.open(io.BytesIO(drawn.png())).convert("RGB"))[80:]
+    for ink in ((0, 0, 128), (0, 255, 0), (255, 255, 0)):
+        columns = np.nonzero((below == ink).all(axis=2).any(axis=0))[0]
+        assert columns.size == pytest.approx(1.6 * 10, abs=1)
+    root = ET.fromstring(drawn.svg())
+    fills = [node.get("fill") for node in root.iter() if node.tag.endswith("rect")]
+    assert [one for one in fills if one in ramp] == list(ramp)
+    words = [node.text for node in root.iter() if node.tag.endswith("text")]
+    assert words == ["1 µm", "volume, µm³", "≤ 0.1", "≥ 2", "c"]
+
+
+def test_a_key_of_many_names_goes_on_in_the_next_row() -> None:
+    entries = tuple((("#123456",), f"name {n}") for n in range(20))
+    plane = np.zeros((50, 400), np.uint8)
+    long = figure(plane, pixel_nm=(8.0, 8.0), key=Key("split", entries)).svg()
+    root = ET.fromstring(long)
+    rects = [node for node in root.iter() if node.get("fill") == "#123456"]
+    assert len(rects) == 20
+    assert all(float(one.get("x", "")) + float(one.get("width", "")) <= 400 for one in rects)
+    assert len({one.get("y") for one in rects}) > 2

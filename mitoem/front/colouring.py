@@ -13,7 +13,7 @@ import pandas as pd
 from mitoem.errors import RequestInvalid
 from mitoem.geometry import Box
 from mitoem.morphometry import COLUMNS, Column
-from mitoem.render import Rgb
+from mitoem.render import Key, Rgb
 from mitoem.render.scale import UNKNOWN, Legend, graded, named, rgb
 
 ORDER: Final = {
@@ -55,6 +55,18 @@ class Colouring:
             known = self.ids[at] == wanted
             out[known] = self.colours[at[known]]
         return out
+
+    @property
+    def key(self) -> Key:
+        """The legend as a figure draws it, with the unit."""
+        unit = f", {self.column.unit}" if self.column.unit else ""
+        title, legend = f"{self.column.name}{unit}", self.legend
+        if legend.kind == "names":
+            pairs = zip(legend.colours, legend.names, strict=True)
+            return Key(title, tuple(((colour,), name) for colour, name in pairs))
+        log = " (log)" if legend.log else ""
+        ends = (f"≤ {legend.low:.3g}", f"≥ {legend.high:.3g}{log}")
+        return Key(title, (((), ends[0]), (legend.colours, ends[1])))
 
 
 def error_colouring(

@@ -85,7 +85,8 @@ def snapshot(
         seed=seen.seed,
         inks=colours.of if colours else None,
     )
-    synthetic = "synthetic phantom, " if volume.info.synthetic else ""
+    unsaid = volume.info.synthetic and "synthetic" not in volume.info.title
+    synthetic = "synthetic phantom, " if unsaid else ""
     caption = (
         f"{volume.info.title}: {synthetic}{seen.plane} = {seen.position[axis]}, voxels {box}, "
         f"labels {seen.labels or 'none'}{f' by {seen.colour}' if colours else ''}; "
@@ -98,6 +99,7 @@ def snapshot(
         nm_per_pixel=nm_per_pixel,
         paint=paint,
         caption=caption,
+        key=colours.key if colours else None,
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from mitoem.errors import ImageInvalid
-from mitoem.render.figure import Figure, ScaleBar, figure, scale_bar
+from mitoem.render.figure import Figure, Key, ScaleBar, figure, scale_bar
 from mitoem.render.paint import (
     PLAIN,
     Ids,
@@ -31,6 +31,7 @@ from mitoem.render.paint import (
 __all__ = [
     "Figure",
     "Ids",
+    "Key",
     "Paint",
     "Plane",
     "Rgb",

@@ -39,10 +39,32 @@ def scale_bar(nm_per_pixel: float, width: int, *, share: float = 0.25) -> ScaleB
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """What the colours of a figure mean: a title, then colours (``#rrggbb``) and words in turn.
+
+    An entry of several colours is a ramp; an empty word leaves its colours without one.
+    """
+
+    title: str
+    entries: tuple[tuple[tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A piece of the key: a text, or where ``colour`` is given a box of it, ``width`` wide."""
+
+    left: float
+    row: int
+    text: str = ""
+    colour: str = ""
+    width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class _Page:
     """Where things lie on a figure, in pixels: text size, caption lines, the strip below, the bar.
 
-    ``bar`` is (left, top, right, bottom).
+    ``bar`` is (left, top, right, bottom); ``marks`` are the key, on the ``above`` first rows.
     """
 
     width: int
@@ -50,12 +72,18 @@ class _Page:
     size: int
     lines: tuple[str, ...]
     bar: tuple[float, float, float, float] | None
+    marks: tuple[_Mark, ...] = ()
+    above: int = 0
 
     @property
     def full_height(self) -> int:
-        return self.height + (
-            round(self.size * (1.45 * len(self.lines) + 0.9)) if self.lines else 0
-        )
+        rows = self.above + len(self.lines)
+        return self.height + (round(self.size * (1.45 * rows + 0.9)) if rows else 0)
+
+    def box(self, mark: _Mark) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a coloured piece of the key."""
+        base = self.baseline(mark.row)
+        return (mark.left, base - self.size * 0.75, mark.left + mark.width, base + self.size * 0.05)
 
     def baseline(self, row: int) -> float:
         return self.height + self.size * (1.45 + 1.45 * row)
@@ -69,6 +97,7 @@ class Figure:
     nm_per_pixel: float
     bar: ScaleBar | None
     caption: str
+    key: Key | None = None
 
     def png(self) -> bytes:
         """The figure with bar and caption burned in; the caption is in the file's text too."""
@@ -91,7 +120,13 @@ class Figure:
                 stroke_width=edge,
                 stroke_fill="black",
             )
-        for row, line in enumerate(page.lines):
+        for mark in page.marks:
+            if mark.colour:
+                draw.rectangle(tuple(round(v) for v in page.box(mark)), fill=mark.colour)
+            else:
+                place = (mark.left, page.baseline(mark.row))
+                draw.text(place, mark.text, "#222", font, anchor="ls")
+        for row, line in enumerate(page.lines, page.above):
             draw.text((page.size * 0.6, page.baseline(row)), line, "#222", font, anchor="ls")
         out, text = io.BytesIO(), PngInfo()
         text.add_itxt("Description", self.caption)
@@ -123,7 +158,16 @@ class Figure:
                 f'<text x="{(x0 + x1) / 2:g}" y="{y0 - page.size * 0.4:g}" text-anchor="middle" '
                 f"{look}>{escape(self.bar.label)}</text>",
             ]
-        for row, line in enumerate(page.lines):
+        for mark in page.marks:
+            x0, y0, x1, y1 = page.box(mark)
+            parts.append(
+                f'<rect x="{x0:g}" y="{y0:g}" width="{x1 - x0:g}" height="{y1 - y0:g}" '
+                f'fill="{mark.colour}"/>'
+                if mark.colour
+                else f'<text x="{x0:g}" y="{page.baseline(mark.row):g}" fill="#222">'
+                f"{escape(mark.text)}</text>"
+            )
+        for row, line in enumerate(page.lines, page.above):
             place = f'x="{page.size * 0.6:g}" y="{page.baseline(row):g}"'
             parts.append(f'<text {place} fill="#222">{escape(line)}</text>')
         return "\n".join([*parts, "</svg>", ""])
@@ -135,7 +179,9 @@ class Figure:
         if self.bar is not None:
             right, bottom = width - size * 1.0, height - size * 1.0
             place = (right - self.bar.pixels, bottom - max(2.0, size / 3), right, bottom)
-        return _Page(width, height, size, _wrap(self.caption, width - 1.2 * size, size), place)
+        lines = _wrap(self.caption, width - 1.2 * size, size)
+        marks, rows = _marks(self.key, width - 1.2 * size, size) if self.key else ((), 0)
+        return _Page(width, height, size, lines, place, marks, rows)
 
 
 def figure(
@@ -147,6 +193,7 @@ def figure(
     paint: Paint = PLAIN,
     bar: bool = True,
     caption: str = "",
+    key: Key | None = None,
 ) -> Figure:
     """A plane with its instances as a figure at true proportions.
 
@@ -159,7 +206,29 @@ def figure(
         raise RequestInvalid(f"expected nm per pixel above 0, found {target:g}")
     grey, near = to_scale(plane, ids, pixel_nm=pixel_nm, nm_per_pixel=target)
     rgb = overlay(grey, near, paint=paint)
-    return Figure(rgb, target, scale_bar(target, rgb.shape[1]) if bar else None, caption)
+    return Figure(rgb, target, scale_bar(target, rgb.shape[1]) if bar else None, caption, key)
+
+
+def _marks(key: Key, width: float, size: int) -> tuple[tuple[_Mark, ...], int]:
+    """The pieces of a key, wrapped to ``width`` pixels, and how many rows they take."""
+    font = _font(size)
+    start, gap = size * 0.6, size * 0.4
+    marks = [_Mark(start, 0, key.title)]
+    left, row = start + font.getlength(key.title) + 2 * gap, 0
+    for colours, word in key.entries:
+        each = size * (0.9 if len(colours) == 1 else 1.6)
+        needed = each * len(colours) + (gap + font.getlength(word) if word else 0)
+        if left > start and left + needed > start + width:
+            left, row = start, row + 1
+        for colour in colours:
+            marks.append(_Mark(left, row, colour=colour, width=each))
+            left += each
+        if word:
+            left += gap if colours else 0
+            marks.append(_Mark(left, row, word))
+            left += font.getlength(word)
+        left += gap if not colours or len(colours) > 1 else 2 * gap
+    return tuple(marks), row + 1
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
