@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -47,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The two small phantoms, and a volume whose only instance is a ball."""
+    """The two small phantoms, and a ball: labelled but for two sections, in two splits."""
     root = tmp_path_factory.mktemp("browser")
     for name in ("phantom-r", "phantom-h"):
         shutil.copytree(small_root / name, root / name)
@@ -64,6 +65,15 @@ def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     mitoem.ingest(
         "ball", source / "image.npz", labels=[source / "labels.npz"], voxel_size=voxel, data=root
     )
+    file = root / "ball" / "volume.json"
+    info = json.loads(file.read_text())
+    (truth,) = info["labels"]
+    truth["coverage"] = [[[0, 0, 0], [30, 160, 160]]]
+    info["splits"] = [
+        {"name": "train", "start": 0, "stop": 16},
+        {"name": "validation", "start": 16, "stop": 30},
+    ]
+    file.write_text(json.dumps(info))
     return root
 
 

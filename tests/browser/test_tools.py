@@ -66,7 +66,12 @@ def test_a_neighbour_on_the_card_is_gone_to(page: Page) -> None:
 
 def test_what_the_card_offers_to_download_is_there(page: Page) -> None:
     open_viewer(page, f"{EXPLORE}&sel=3")
-    for text, start in (("GLB", b"glTF"), ("PLY", b"ply\n"), ("CSV row", b"instance_id")):
+    for text, start in (
+        ("GLB", b"glTF"),
+        ("PLY", b"ply\n"),
+        ("STL", b""),
+        ("CSV row", b"instance_id"),
+    ):
         with page.expect_download() as caught:
             page.locator(".deeds").get_by_text(text, exact=True).click()
         assert Path(caught.value.path()).read_bytes().startswith(start)
@@ -221,6 +226,21 @@ def test_the_strip_says_what_a_section_is(page: Page, phantom: mitoem.Volume) ->
     z = phantom.info.shape[0] // 2
     count = phantom.info.label_set("truth").per_section[z]
     expect(page.locator(".ghost")).to_have_text(f"z {z} · labelled · {count} instances")
+
+
+def test_the_strip_tells_splits_and_goes_where_it_is_pressed(page: Page) -> None:
+    open_viewer(page, "/explore?volume=ball")
+    box = page.locator(".track").bounding_box()
+    assert box is not None
+    for z, what in ((3, "train"), (20, "validation"), (31, "unlabelled")):
+        at = box["x"] + box["width"] * (z + 0.5) / 32
+        page.mouse.move(at, box["y"] + 12)
+        expect(page.locator(".ghost")).to_have_text(re.compile(f"^z {z} · {what}"))
+        page.mouse.down()
+        page.mouse.up()
+        assert report(page)["z"] == z
+    settled(page)
+    expect(pane(page).locator(".note")).to_have_text(re.compile("No labels"))
 
 
 def test_instances_are_reached_picked_and_exported_by_keys_alone(page: Page) -> None:
