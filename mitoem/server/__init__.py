@@ -67,6 +67,7 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
         _LABELS + "/meshes/overview.glb": meshes.overview,
         _LABELS + "/meshes/{instance_id}.{format}": meshes.instance,
         "/viewer/{file}": static.asset,
+        "/viewer/{release}/{file}": static.asset,
     }
     own = application([Route(base + path, one) for path, one in table.items()], site)
     files = Route(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +33,10 @@ class Asset:
 
 
 async def asset(request: Request) -> Response:
-    """A file of the viewer; immutable under ``?v=`` and its version, else asked for anew."""
+    """A file of the viewer; immutable under the release of all of them, else asked for anew.
+
+    The modules import each other by relative addresses, so a release in the path holds for all.
+    """
     name = request.path_params["file"]
     path = await asyncio.to_thread(_path, name)
     if path is None:
@@ -41,6 +44,8 @@ async def asset(request: Request) -> Response:
     stat = path.stat()
     found = await asyncio.to_thread(_load, path, stat.st_mtime_ns, stat.st_size)
     fresh = answers.freshness(request, found.version)
+    if request.path_params.get("release") == await asyncio.to_thread(release):
+        fresh = replace(fresh, cache_control=answers.IMMUTABLE)
     media, headers = MEDIA[path.suffix], {"Vary": "Accept-Encoding"}
     same = answers.not_modified(request, fresh)
     if same is not None:
@@ -50,13 +55,15 @@ async def asset(request: Request) -> Response:
     return answers.data(found.body, media, fresh, headers)
 
 
-def version(name: str) -> str | None:
-    """The version that makes a viewer file's address immutable, or None where it is none."""
-    path = _path(name)
-    if path is None:
-        return None
-    stat = path.stat()
-    return _load(path, stat.st_mtime_ns, stat.st_size).version
+def release() -> str:
+    """What stands for the contents of all viewer files: 16 hex digits."""
+    paths = sorted(path for path in VIEWER.iterdir() if path.suffix in MEDIA)
+    parts = [_load(p, (s := p.stat()).st_mtime_ns, s.st_size).version for p in paths]
+    plotly = _plotly()
+    if plotly is not None:
+        stat = plotly.stat()
+        parts.append(f"{stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def _path(name: str) -> Path | None:

@@ -223,7 +223,7 @@ def test_a_call_that_was_overtaken_does_not_take_the_viewer_down(page: Page) -> 
     open_viewer(page, EXPLORE)
     alive = page.locator(".viewer").evaluate(
         """async (root) => {
-          const { attach } = await import("/viewer/main.js");
+          const { attach } = await import(document.querySelector('link[href$="/main.js"]').href);
           const before = root.viewer;
           const view = { ...before.state.report(), labels: "truth" };
           const labels = before.state.info.labels.map((set) => `${set.name}:${set.version}`);

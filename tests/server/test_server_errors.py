@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from mitoem import server
 from mitoem.catalog import Catalog
-from mitoem.server import access, health
+from mitoem.server import access, health, static
 
 BAD = [
     ("/api/v1/volumes/none", 404),
@@ -142,6 +142,14 @@ def test_viewer_files_are_sent_with_their_type_and_kept_until_they_change(site: 
     assert plain.content == answer.content
     again = site.ask("/viewer/plotly.min.js", headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_viewer_files_are_immutable_under_their_release_alone(site: Site) -> None:
+    for release, kept in ((static.release(), True), ("0" * 16, False)):
+        answer = site.ask(f"/viewer/{release}/main.js")
+        assert answer.status_code == 200
+        assert ("immutable" in answer.headers["cache-control"]) is kept
+    assert site.ask(f"/viewer/{static.release()}/__init__.py").status_code == 404
 
 
 WORDS = """

@@ -19,6 +19,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from mitoem import figures
 from mitoem.manifest import VolumeInfo
+from mitoem.server import static
 from mitoem.view import BY_ID, COLOURS, Layout, Mode, Plane, View
 
 __all__ = ["ViewerState", "insist", "viewer"]
@@ -30,7 +31,7 @@ _SCRIPT = """
 const modules = MODULES;
 export default async function (component) {
   const { data, parentElement } = component;
-  const at = (name) => new URL(`${data.base}/viewer/${name}`, window.location.origin).href;
+  const at = (name) => new URL(`${data.base}/viewer/RELEASE/${name}`, window.location.origin).href;
   if (!document.getElementById("mitoem-viewer-modules")) {
     const mark = document.createElement("meta");
     mark.id = "mitoem-viewer-modules";
@@ -221,7 +222,7 @@ def _component() -> ComponentRenderer:
         "mitoem_viewer",
         html=_HTML,
         css=folder.joinpath("viewer.css").read_text("utf-8"),
-        js=_SCRIPT.replace("MODULES", json.dumps(modules)),
+        js=_SCRIPT.replace("MODULES", json.dumps(modules)).replace("RELEASE", static.release()),
     )
 
 

@@ -97,6 +97,6 @@ export class Api {
 
   /** plotly.js, out of the installed Python package. */
   get plotly() {
-    return `${this.base}/viewer/plotly.min.js`;
+    return new URL("plotly.min.js", import.meta.url).href;
   }
 }

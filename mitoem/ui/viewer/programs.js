@@ -129,6 +129,8 @@ export class Programs {
     this.told = new Set();
     /** @type {WebGLProgram | null} */
     this.current = null;
+    /** Programs that the driver builds while the first tiles come; by their parts. */
+    this.early = new Map(["", "LABELS"].map((key) => [key, begin(gl, key)]));
   }
 
   /** A new frame: every program has to be told again. */
@@ -146,7 +148,8 @@ export class Programs {
     const key = names.join();
     let entry = this.made.get(key);
     if (!entry) {
-      const program = link(this.gl, names.map((name) => `#define ${name}\n`).join(""));
+      const program = this.early.get(key) ?? begin(this.gl, key);
+      finish(this.gl, program);
       entry = { program, at: uniforms(this.gl, program) };
       this.made.set(key, entry);
     }
@@ -164,9 +167,10 @@ function uniforms(gl, program) {
   return Object.fromEntries([...new Set(names)].map((name) => [name, gl.getUniformLocation(program, name)]));
 }
 
-/** @param {WebGL2RenderingContext} gl @param {string} defines */
-function link(gl, defines) {
+/** Have a program built; nothing waits for it yet. @param {WebGL2RenderingContext} gl @param {string} key parts, with commas */
+function begin(gl, key) {
   const program = gl.createProgram();
+  const defines = key.split(",").filter(Boolean).map((name) => `#define ${name}\n`).join("");
   for (const [kind, text] of /** @type {[number, string][]} */ ([
     [gl.VERTEX_SHADER, VERTEX],
     [gl.FRAGMENT_SHADER, `#version 300 es\n${defines}${FRAGMENT}`],
@@ -177,9 +181,12 @@ function link(gl, defines) {
     gl.attachShader(program, shader);
   }
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
-    const logs = gl.getAttachedShaders(program)?.map((s) => gl.getShaderInfoLog(s)).join(" ");
-    throw new Error(`the slice shader does not link: ${gl.getProgramInfoLog(program)} ${logs}`);
-  }
   return program;
+}
+
+/** Wait until a program is built. @param {WebGL2RenderingContext} gl @param {WebGLProgram} program */
+function finish(gl, program) {
+  if (gl.getProgramParameter(program, gl.LINK_STATUS) || gl.isContextLost()) return;
+  const logs = gl.getAttachedShaders(program)?.map((s) => gl.getShaderInfoLog(s)).join(" ");
+  throw new Error(`the slice shader does not link: ${gl.getProgramInfoLog(program)} ${logs}`);
 }
