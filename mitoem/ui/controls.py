@@ -42,7 +42,7 @@ export default function ({ parentElement }) {
 
 def line(at: Here | None) -> None:
     """Volume, labels, selection, link and badge: one line that stays where it is."""
-    with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="xsmall"):
         names = cache.volume_names()
         _volume(names, at)
         _labels(at)
@@ -50,7 +50,7 @@ def line(at: Here | None) -> None:
         copy = st.components.v2.component(
             "mitoem_copy_link", html=_COPY_HTML, css=_COPY_CSS, js=_COPY_JS
         )
-        copy(key="copy_link", width=110)
+        copy(key="copy_link", width=105)
         if at and at.info.synthetic:
             st.badge(SYNTHETIC, icon=":material/science:", color="orange")
 
@@ -67,7 +67,7 @@ def _volume(names: list[str], at: Here | None) -> None:
         disabled=not names,
         label_visibility="collapsed",
         help="Volume",
-        width=220,
+        width=200,
     )
 
 
@@ -90,7 +90,7 @@ def _labels(at: Here | None) -> None:
         disabled=not sets,
         label_visibility="collapsed",
         help="Labels: truth, or a saved prediction",
-        width=180,
+        width=160,
     )
 
 
@@ -108,7 +108,7 @@ def _selection(at: Here | None) -> None:
         on_click=lambda: address.change(sel=None),
         disabled=not count,
         help=_ids(at.view.sel) if at and count else "Double-click an instance, or click a row",
-        width=130,
+        width=125,
     )
 
 

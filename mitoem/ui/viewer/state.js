@@ -11,6 +11,9 @@ import { AXES, PLANES, clamp, fitZoom, keepInside, scales } from "./geometry.js"
 
 export const MOST_SELECTED = 50;
 
+/** What an address leaves out. @type {Record<string, string>} */
+const USUAL = { inv: "0", solo: "0", seed: "0", colour: "id", mode: "fill", layout: "quad" };
+
 export class State {
   /** @param {VolumeInfo} info @param {Wish} wish */
   constructor(info, wish) {
@@ -95,12 +98,12 @@ export class State {
     };
   }
 
-  /** The words of an address that shows this view; places in full, so that it depends on no default. */
+  /** The words of an address that shows this view; places in full, so that it depends on no volume's defaults. */
   query() {
     const { sel, op, w, inv, solo, zoom, mode, ...words } = this.report();
     const all = { ...words, sel: sel.join(), op: op.join(), w: w.join(), inv: Number(inv), solo: Number(solo), mode };
     const query = new URLSearchParams({ v: "1", labels: this.labels?.name ?? "" });
-    for (const [name, value] of Object.entries(all)) query.set(name, String(value));
+    for (const [name, value] of Object.entries(all)) if (String(value) !== USUAL[name]) query.set(name, String(value));
     if (zoom !== null) query.set("zoom", String(zoom));
     for (const name of ["labels", "sel"]) if (!query.get(name)) query.delete(name);
     return query.toString().replaceAll("%2C", ",");
