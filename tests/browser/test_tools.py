@@ -66,16 +66,20 @@ def test_a_neighbour_on_the_card_is_gone_to(page: Page) -> None:
 
 def test_what_the_card_offers_to_download_is_there(page: Page) -> None:
     open_viewer(page, f"{EXPLORE}&sel=3")
-    for text, start in (
-        ("GLB", b"glTF"),
-        ("PLY", b"ply\n"),
-        ("STL", b""),
-        ("CSV row", b"instance_id"),
-    ):
-        with page.expect_download() as caught:
-            page.locator(".deeds").get_by_text(text, exact=True).click()
-        assert Path(caught.value.path()).read_bytes().startswith(start)
-        assert caught.value.suggested_filename.startswith("phantom-r_truth_")
+    for text, start in (("GLB", b"glTF"), ("PLY", b"ply\n"), ("CSV row", b"instance_id")):
+        assert downloaded(page, text).startswith(start)
+    stl = downloaded(page, "STL")
+    triangles = int.from_bytes(stl[80:84], "little")
+    assert triangles > 100
+    assert len(stl) == 84 + 50 * triangles
+
+
+def downloaded(page: Page, text: str) -> bytes:
+    """What a button of the card saves, under a name that says what it is of."""
+    with page.expect_download() as caught:
+        page.locator(".deeds").get_by_text(text, exact=True).click()
+    assert caught.value.suggested_filename.startswith("phantom-r_truth_")
+    return Path(caught.value.path()).read_bytes()
 
 
 def test_colours_by_a_measurement_are_the_same_on_screen_and_in_python(

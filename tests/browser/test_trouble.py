@@ -8,10 +8,16 @@ import numpy as np
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Server
-from browser.test_viewer import open_viewer, pane, picture, settled, voxel_point, wait_for_word
+from browser.test_viewer import (
+    BALL,
+    open_viewer,
+    pane,
+    picture,
+    settled,
+    voxel_point,
+    wait_for_word,
+)
 from mitoem.render import instance_colour
-
-BALL = 5
 
 
 def test_a_damaged_chunk_is_hatched_alone_and_comes_back_when_mended(
