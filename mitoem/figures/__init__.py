@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mitoem.figures.curves import ap_curve, by_group, ecdf, scatter
+from mitoem.figures.drawn import drawn_numbers
 from mitoem.figures.sizes import TRUNCATION_VOXELS, bin_edges, histogram
 from mitoem.figures.style import Theme, title, unit
 
@@ -12,6 +13,7 @@ __all__ = [
     "ap_curve",
     "bin_edges",
     "by_group",
+    "drawn_numbers",
     "ecdf",
     "histogram",
     "scatter",

@@ -11,7 +11,7 @@ from mitoem import figures, jobs
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.scores import METRICS, NO_TRUTH, AveragePrecision
-from mitoem.ui import address, cache, menu, panels, runs, style, words
+from mitoem.ui import address, cache, menu, panels, plots, runs, words
 from mitoem.ui.address import Here
 
 KINDS = ("split", "merge", "missed", "invented", "loose")
@@ -102,15 +102,24 @@ def _number(value: float) -> str:
     return "no truth" if value < 0 else f"{value:.4f}"
 
 
-def curve(found: dict[str, Any], name: str) -> None:
-    """Average precision against the IoU that a hit needs."""
+def curve(found: dict[str, Any], truth: str, prediction: str) -> None:
+    """Average precision against the IoU that a hit needs; both sets as ``VOLUME/LABELS``."""
     steps = tuple(float(t) for t in found["ap_by_iou"])
     every = tuple(found["ap_by_iou"].values())
     nothing = (NO_TRUTH,) * len(steps)
     ap = AveragePrecision(steps, every, nothing, nothing, nothing)
-    figure = figures.ap_curve({name: ap}, theme=words.theme())
-    figure.update_layout(font_family=style.FONT, margin_t=12, height=340)
-    st.plotly_chart(figure, key="ap_curve", theme=None)
+    figure = figures.ap_curve({prediction.partition("/")[2]: ap}, theme=words.theme())
+    figure.update_layout(margin_t=28, height=340)
+    plots.draw(figure, key="ap_curve", stem="average_precision", code=_code(truth, prediction))
+
+
+def _code(truth: str, prediction: str) -> str:
+    return (
+        "import mitoem\nfrom mitoem import figures\n\n"
+        f"scores = mitoem.evaluate({truth!r}, {prediction!r})\n"
+        f"figure = figures.ap_curve({{{prediction!r}: scores.ap}})\n"
+        'figure.write_html("average_precision.html")'
+    )
 
 
 def errors(at: Here, found: dict[str, Any], truth: str, prediction: str) -> None:
@@ -189,7 +198,7 @@ def scored(at: Here, state: RunState, truth: str, prediction: str) -> None:
         errors(at, found, truth, prediction)
     with right:
         st.subheader("Average precision by IoU")
-        curve(found, prediction)
+        curve(found, f"{at.info.name}/{truth}", f"{at.info.name}/{prediction}")
     st.subheader("Every metric")
     with st.container(key="metrics_table"):
         st.table(metrics(found).set_index("Metric"))

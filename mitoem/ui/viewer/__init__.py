@@ -24,6 +24,9 @@ from mitoem.view import BY_ID, COLOURS, Layout, Mode, Plane, View
 
 __all__ = ["ViewerState", "insist", "viewer"]
 
+OTHERS = {"plot.js", "gallery.js"}
+"""Modules of other components of the pages."""
+
 KEPT_REPORTS = 16
 """Reports that may still come back as views: far more than runs of a page overlap."""
 
@@ -217,7 +220,9 @@ def _version(info: VolumeInfo) -> str:
 def _component() -> ComponentRenderer:
     """The component; its strings never change, so that a mount outlives every rerun."""
     folder = files("mitoem.ui.viewer")
-    modules = sorted(one.name for one in folder.iterdir() if one.name.endswith(".js"))
+    modules = sorted(
+        one.name for one in folder.iterdir() if one.name.endswith(".js") and one.name not in OTHERS
+    )
     return st.components.v2.component(
         "mitoem_viewer",
         html=_HTML,

@@ -94,9 +94,4 @@ export class Api {
   neuroglancer(query) {
     return `${this.root}/neuroglancer?${query}`;
   }
-
-  /** plotly.js, out of the installed Python package. */
-  get plotly() {
-    return new URL("plotly.min.js", import.meta.url).href;
-  }
 }

@@ -10,6 +10,7 @@ import { get } from "./api.js";
 import { PLANE_COLOURS } from "./colour.js";
 import { el, icon } from "./dom.js";
 import { parseGlb } from "./glb.js";
+import { PLOTLY_URL, loadPlotly } from "./library.js";
 import { Press } from "./press.js";
 import { Overview, trace } from "./surfaces.js";
 
@@ -49,24 +50,6 @@ function closeUp(edges, traces) {
 }
 
 const PAUSE = 220; // ms without movement before the planes are moved in 3-D
-
-/** @type {Promise<any> | null} */
-let plotly = null;
-
-/** @param {string} url @returns {Promise<any>} the Plotly object, loaded once per page */
-function loadPlotly(url) {
-  plotly ??= new Promise((resolve, reject) => {
-    const script = el("script", { src: url });
-    script.onload = () => resolve(/** @type {any} */ (window).Plotly);
-    script.onerror = () => {
-      plotly = null;
-      script.remove();
-      reject(new Error("plotly.js did not load"));
-    };
-    document.head.append(script);
-  });
-  return plotly;
-}
 
 export class Scene {
   /** @param {State} state @param {Api} api @param {{expand: () => void}} actions */
@@ -136,7 +119,7 @@ export class Scene {
   }
 
   async draw() {
-    const Plotly = await loadPlotly(this.api.plotly);
+    const Plotly = await loadPlotly(PLOTLY_URL);
     const { state } = this;
     const meshes = state.labels ? state.selected.map((id) => this.mesh(id)) : [];
     const ready = meshes.filter((mesh) => mesh.state === "ready").map((mesh) => mesh.trace);

@@ -1,0 +1,79 @@
+/**
+ * One plot of a page. It stays while its figure changes, so that nothing flickers; a box drawn on it
+ * and a pressed point are told to Python; it saves itself as SVG or PNG.
+ */
+
+import { PLOTLY_URL, loadPlotly } from "./library.js";
+
+/**
+ * @typedef {object} Data
+ * @property {string} figure of plotly, as JSON
+ * @property {string} stem name of a saved file, without its ending
+ * @property {string} said what the plot shows, for who does not see it
+ *
+ * @typedef {object} Component  What Streamlit passes.
+ * @property {Data} data
+ * @property {HTMLElement} parentElement
+ * @property {(name: string, value: any) => void} setTriggerValue
+ */
+
+/** @type {WeakMap<HTMLElement, {shown: string, component: Component}>} */
+const plots = new WeakMap();
+
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
+const SCALE = { svg: 1, png: 3 };
+
+/** @param {Component} component @returns {Promise<() => void>} */
+export async function attach(component) {
+  const root = /** @type {HTMLElement} */ (component.parentElement.querySelector(".mitoem-plot"));
+  const holder = /** @type {any} */ (root.querySelector(".figure"));
+  const Plotly = await loadPlotly(PLOTLY_URL);
+  const before = plots.get(holder);
+  plots.set(holder, { shown: component.data.figure, component });
+  if (before?.shown !== component.data.figure) {
+    const { data, layout } = JSON.parse(component.data.figure);
+    holder.setAttribute("aria-label", component.data.said);
+    root.style.minHeight = `${layout.height}px`;
+    await Plotly.react(holder, data, { ...layout, selections: [], autosize: true }, CONFIG);
+    root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
+  }
+  if (!before) {
+    listen(holder, Plotly);
+    for (const kind of /** @type {("svg" | "png")[]} */ (["svg", "png"])) {
+      const button = /** @type {HTMLButtonElement} */ (root.querySelector(`.${kind}`));
+      button.onclick = () => void save(holder, Plotly, kind);
+    }
+  }
+  return () => {
+    if (!holder.isConnected) Plotly.purge(holder);
+  };
+}
+
+/** @param {any} holder @param {any} Plotly */
+function listen(holder, Plotly) {
+  const tell = (/** @type {string} */ name, /** @type {any} */ value) =>
+    plots.get(holder)?.component.setTriggerValue(name, value);
+  holder.on("plotly_selected", (/** @type {any} */ event) => {
+    if (!event?.range) return;
+    const { x, y } = event.range;
+    void Plotly.relayout(holder, { selections: [] });
+    tell("box", { x, y });
+  });
+  holder.on("plotly_click", (/** @type {any} */ { points, event }) => {
+    const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
+    if (point) tell("pick", { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey });
+  });
+  holder.on("plotly_doubleclick", () => tell("reset", true));
+}
+
+/** @param {any} holder @param {any} Plotly @param {"svg" | "png"} kind */
+async function save(holder, Plotly, kind) {
+  const { width, height } = holder.getBoundingClientRect();
+  const paper = getComputedStyle(/** @type {Element} */ (document.querySelector('[data-testid="stApp"]'))).backgroundColor;
+  const layout = { ...holder.layout, paper_bgcolor: paper, selections: [] };
+  const url = await Plotly.toImage({ data: holder.data, layout }, { format: kind, width, height, scale: SCALE[kind] });
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `${plots.get(holder)?.component.data.stem}.${kind}`;
+  link.click();
+}
