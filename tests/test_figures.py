@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -7,8 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitoem.figures import ap_curve, bin_edges, by_group, ecdf, histogram, scatter, title
-from mitoem.figures.style import INKS, Theme
+from mitoem.figures import (
+    ap_curve,
+    bin_edges,
+    by_group,
+    drawn_numbers,
+    ecdf,
+    histogram,
+    scatter,
+    title,
+)
+from mitoem.figures.style import INKS, Theme, log_axis
 from mitoem.morphometry.columns import COLUMNS
 from mitoem.scores.precision import AveragePrecision
 
@@ -56,10 +67,10 @@ def test_bins_hold_every_value_and_are_equal_on_the_axis(
 
 
 def test_cut_instances_are_hidden_and_counted_by_default() -> None:
-    plot = histogram(TABLE, "volume_um3", total=900)
+    plot = histogram(TABLE, "volume_um3")
     assert sum(sum(trace.y) for trace in plot.data) == len(TABLE) - CUT
     first = caption(plot).split("<br>")[0]
-    assert first == f"{len(TABLE) - CUT:,} of 900 shown; {CUT} cut hidden"
+    assert first == f"{len(TABLE) - CUT:,} of {len(TABLE)} shown; {CUT} cut hidden"
     assert plot.layout.xaxis.type == "log"
 
 
@@ -97,9 +108,67 @@ def test_the_size_lines_stand_where_sizes_are_drawn(
 def test_groups_are_stacked_on_a_linear_axis_and_overlaid_on_a_log_one() -> None:
     linear = histogram(TABLE, "volume_um3", group="size_class")
     assert [trace.name for trace in linear.data] == ["small", "medium", "large"]
-    assert (linear.layout.barmode, linear.layout.yaxis.type) == ("stack", None)
+    small, medium, large = linear.data
+    assert np.array_equal(medium.base, small.y)
+    assert np.array_equal(large.base, np.add(small.y, medium.y))
     log = histogram(TABLE, "volume_um3", group="size_class", log_y=True)
-    assert (log.layout.barmode, log.layout.yaxis.type) == ("overlay", "log")
+    assert log.layout.yaxis.type == "log"
+    assert {trace.base for trace in log.data} == {None}
+
+
+@pytest.mark.parametrize("draw", [
+    lambda kept, **more: histogram(kept, "volume_um3", **more),
+    lambda kept, **more: ecdf({"": kept}, "volume_um3", **more),
+    lambda kept, **more: scatter(kept, "volume_um3", "mci", **more),
+])  # fmt: skip
+def test_what_a_filter_leaves_out_stays_pale_behind_on_the_same_axes(
+    draw: Callable[..., go.Figure],
+) -> None:
+    kept = TABLE[TABLE["mci"] < 5]
+    whole, some = draw(TABLE), draw(kept, behind=TABLE)
+    assert some.layout.xaxis.range == whole.layout.xaxis.range
+    ghost, *drawn = some.data
+    colour = ghost.line.color if ghost.type == "scatter" and ghost.mode == "lines" else None
+    assert (colour or ghost.marker.color) == INKS["light"].ghost
+    assert f"of {len(TABLE)} shown" in caption(some)
+    numbers = drawn_numbers(some)
+    assert set(numbers["trace"]) == {trace.name or "" for trace in drawn}
+
+
+def test_instances_that_are_pointed_at_are_marked_where_they_are_drawn() -> None:
+    complete = TABLE[~TABLE["touches_border"]]
+    ids = [
+        *complete["instance_id"].iloc[:2],
+        int(TABLE["instance_id"][TABLE["touches_border"]].iloc[0]),
+    ]
+    values = complete["volume_um3"].iloc[:2].tolist()
+    for plot in (
+        histogram(TABLE, "volume_um3", marked=ids),
+        ecdf({"": TABLE}, "volume_um3", marked=ids),
+        scatter(TABLE, "volume_um3", "mci", marked=ids),
+    ):
+        last = plot.data[-1]
+        assert (list(last.customdata), list(last.x)) == (ids[:2], values)
+
+
+def test_numbers_of_a_plot_are_what_it_draws() -> None:
+    points = drawn_numbers(scatter(TABLE, "volume_um3", "mci", complete_only=False))
+    assert sorted(points["instance_id"]) == TABLE["instance_id"].tolist()
+    rows = TABLE.set_index("instance_id").loc[points["instance_id"]]
+    assert points["Volume (µm³)"].tolist() == rows["volume_um3"].tolist()
+    bars = drawn_numbers(histogram(TABLE, "volume_um3", bins=20))
+    assert bars["Instances"].sum() == len(TABLE) - CUT
+    assert (bars["Volume (µm³), to"] > bars["Volume (µm³)"]).all()
+    assert drawn_numbers(histogram(TABLE.iloc[:0], "volume_um3")).empty
+
+
+@settings(deadline=None)
+@given(st.floats(1e-9, 1e9), st.floats(1.001, 1e6))
+def test_a_logarithmic_axis_always_has_ticks_to_read(low: float, ratio: float) -> None:
+    axis = log_axis(low, low * ratio)
+    ends = [10**one for one in axis["range"]]
+    inside = [tick for tick in axis["tickvals"] if ends[0] <= tick <= ends[1]]
+    assert 2 <= len(inside) <= 20
 
 
 def test_what_cannot_be_drawn_is_counted() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mitoem.figures.samples import Sample, Values, groups, numbers, sample
+from mitoem.figures.drawn import EXPLAINS
+from mitoem.figures.marks import HIDDEN_AXIS, mark, ring
+from mitoem.figures.samples import Sample, Values, groups, left_out, numbers, sample
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, tint, title, unit
 from mitoem.scores.precision import AveragePrecision
 
@@ -27,29 +29,59 @@ def scatter(
     *,
     group: str | None = None,
     complete_only: bool = True,
-    total: int | None = None,
+    behind: pd.DataFrame | None = None,
+    marked: Sequence[int] = (),
     log_x: bool = True,
     log_y: bool = True,
     theme: Theme = "light",
 ) -> go.Figure:
     """Two measures of every instance; ``customdata`` of a point is its id.
 
-    Cut instances are hollow, or hidden and counted when ``complete_only``.
+    Cut instances are hollow, or hidden and counted when ``complete_only``. ``behind``: the table
+    before a filter that left ``frame``, drawn pale behind it; the axes are its own. ``marked``:
+    ids with a ring around them.
     """
-    drawn = sample(frame, x, y, logs=(log_x, log_y), complete_only=complete_only, total=total)
-    traces = _points(drawn, x, y, group, ink=INKS[theme])
+    ink = INKS[theme]
+    share: dict[str, Any] = {"logs": (log_x, log_y), "complete_only": complete_only}
+    whole = sample(frame if behind is None else behind, x, y, **share)
+    drawn = sample(frame, x, y, total=whole.total, **share)
+    kind = go.Scattergl if len(whole.rows) >= WEBGL_FROM else go.Scatter
+    traces = [
+        *([] if behind is None else _ghosts(left_out(whole, drawn), x, y, ink=ink, kind=kind)),
+        *_points(drawn, x, y, group, ink=ink, kind=kind),
+        *ring(drawn, marked, x, y, ink=ink, kind=kind),
+    ]
     plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
-    plot.update_xaxes(_axis(numbers(drawn.rows, x), log=log_x), title_text=title(x))
-    plot.update_yaxes(_axis(numbers(drawn.rows, y), log=log_y), title_text=title(y))
+    plot.update_xaxes(_axis(numbers(whole.rows, x), log=log_x), title_text=title(x))
+    plot.update_yaxes(_axis(numbers(whole.rows, y), log=log_y), title_text=title(y))
     plot.update_yaxes(minor_ticks="")
     plot.update_layout(dragmode="select", showlegend=group is not None or bool(drawn.cut.any()))
     return plot
 
 
-def _points(drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink) -> list[Any]:
+def _ghosts(rows: pd.DataFrame, x: str, y: str, *, ink: Ink, kind: type[Any]) -> list[Any]:
+    """The points that a filter leaves out."""
+    if rows.empty:
+        return []
+    return [
+        kind(
+            x=numbers(rows, x),
+            y=numbers(rows, y),
+            mode="markers",
+            marker={"color": ink.ghost, "size": 5},
+            name="left out by the filter",
+            hoverinfo="skip",
+            showlegend=False,
+            meta=EXPLAINS,
+        )
+    ]
+
+
+def _points(
+    drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink, kind: type[Any]
+) -> list[Any]:
     """One trace of points per group, and one more, hollow, for its cut instances."""
     traces = []
-    kind = go.Scattergl if len(drawn.rows) >= WEBGL_FROM else go.Scatter
     opacity = float(np.clip(60 / np.sqrt(max(len(drawn.rows), 1)), 0.25, 0.8))
     for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
         colour = ink.accent if group is None else ink.series[number % len(ink.series)]
@@ -68,6 +100,7 @@ def _points(drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink) -> li
                     customdata=part["instance_id"].to_numpy(np.int64),
                     name=words or "complete",
                     showlegend=not (cut and name),
+                    meta=name,
                     mode="markers",
                     marker={**marker, "opacity": opacity, "line": {"width": 1 if cut else 0}},
                     hovertemplate=f"{hover}<extra>{words}</extra>",
@@ -81,14 +114,28 @@ def ecdf(
     column: str,
     *,
     complete_only: bool = True,
+    behind: pd.DataFrame | None = None,
+    marked: Sequence[int] = (),
     log_x: bool = True,
     theme: Theme = "light",
 ) -> go.Figure:
-    """Share of the instances of each table that have at most this value of ``column``."""
-    ink, traces, captions = INKS[theme], [], []
-    everything = [np.zeros(0)]
+    """Share of the instances of each table that have at most this value of ``column``.
+
+    ``behind``: the table before a filter that left these, drawn pale; the axis is its own.
+    ``marked``: ids of instances, of the first table, that are pointed at.
+    """
+    ink, captions = INKS[theme], []
+    traces: list[Any] = []
+    everything, pointers = [np.zeros(0)], list[Any]()
+    share: dict[str, Any] = {"logs": (log_x,), "complete_only": complete_only}
+    if behind is not None:
+        values = np.sort(numbers(sample(behind, column, **share).rows, column))
+        everything.append(values)
+        traces += _steps(values, column, name="left out by the filter", colour=ink.ghost)
     for number, (name, frame) in enumerate(tables.items()):
-        drawn = sample(frame, column, logs=(log_x,), complete_only=complete_only)
+        total = None if behind is None or len(tables) > 1 else len(behind)
+        drawn = sample(frame, column, total=total, **share)
+        pointers += mark(drawn, marked if number == 0 else (), column, ink=ink)
         values = np.sort(numbers(drawn.rows, column))
         captions.append(f"{name}: {drawn.caption.replace(', hatched', '')}".removeprefix(": "))
         if values.size == 0:
@@ -96,25 +143,45 @@ def ecdf(
         everything.append(values)
         colour = ink.accent if len(tables) == 1 else ink.series[number % len(ink.series)]
         dash = _DASHES[number % len(_DASHES)]
-        traces.append(
-            go.Scatter(
-                x=np.concatenate([values[:1], values]),
-                y=np.arange(values.size + 1) / values.size,
-                name=name,
-                mode="lines",
-                line={"shape": "hv", "width": 2, "color": colour, "dash": dash},
-                hovertemplate=f"%{{y:.1%}} have at most %{{x:.4~g}} {unit(column)}",
-            )
-        )
+        traces += _steps(values, column, name=name, colour=colour, dash=dash, meta=name)
+    traces = [*traces, *pointers] if traces else []
     plot = figure(traces, theme=theme, caption="<br>".join(captions))
     plot.update_xaxes(_axis(np.concatenate(everything), log=log_x), title_text=title(column))
     plot.update_yaxes(title_text="Share of instances", range=[0, 1.01], tickformat=".0%")
     plot.update_layout(
+        yaxis2=HIDDEN_AXIS,
+        dragmode="select",
+        selectdirection="h",
         showlegend=len(tables) > 1,
         margin={"b": 70 + 17 * len(captions)},
         height=370 + 17 * len(captions),
     )
     return plot
+
+
+def _steps(
+    values: Values,
+    column: str,
+    *,
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    meta: str = EXPLAINS,
+) -> list[go.Scatter]:
+    """The cumulative curve of sorted values; none for none."""
+    if values.size == 0:
+        return []
+    return [
+        go.Scatter(
+            x=np.concatenate([values[:1], values]),
+            y=np.arange(values.size + 1) / values.size,
+            name=name,
+            meta=meta,
+            mode="lines",
+            line={"shape": "hv", "width": 2, "color": colour, "dash": dash},
+            hovertemplate=f"%{{y:.1%}} have at most %{{x:.4~g}} {unit(column)}",
+        )
+    ]
 
 
 def ap_curve(curves: Mapping[str, AveragePrecision], *, theme: Theme = "light") -> go.Figure:

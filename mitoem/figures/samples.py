@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,24 @@ def sample(
         blank=int((wanted & ~present).sum()),
         unplaced=int((present & ~placed).sum()),
     )
+
+
+def marked_values(drawn: Sample, marked: Sequence[int], *columns: str) -> tuple[list[int], ...]:
+    """Ids of ``marked`` that are drawn, and their values of each column.
+
+    Where a table holds several volumes, ids are of the first one.
+    """
+    rows = drawn.rows[drawn.rows["instance_id"].isin(list(marked))]
+    if "volume" in rows.columns and not rows.empty:
+        rows = rows[rows["volume"] == drawn.rows["volume"].iloc[0]]
+    return rows["instance_id"].tolist(), *(numbers(rows, column).tolist() for column in columns)
+
+
+def left_out(whole: Sample, drawn: Sample) -> pd.DataFrame:
+    """The rows of ``whole`` that are not drawn."""
+    names = [name for name in ("volume", "instance_id") if name in whole.rows.columns]
+    kept = pd.MultiIndex.from_frame(drawn.rows[names])
+    return whole.rows[~pd.MultiIndex.from_frame(whole.rows[names]).isin(kept)]
 
 
 def groups(rows: pd.DataFrame, by: str | None) -> dict[str, Flags]:

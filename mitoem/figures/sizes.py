@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mitoem.figures.drawn import EXPLAINS
+from mitoem.figures.marks import HIDDEN_AXIS, mark
 from mitoem.figures.samples import Flags, Sample, Values, groups, numbers, sample
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, title, unit
 from mitoem.morphometry.columns import MEDIUM_VOXELS, SMALL_VOXELS
@@ -26,7 +29,8 @@ def histogram(
     *,
     group: str | None = None,
     complete_only: bool = True,
-    total: int | None = None,
+    behind: pd.DataFrame | None = None,
+    marked: Sequence[int] = (),
     log_x: bool = True,
     log_y: bool = False,
     bins: int = 40,
@@ -36,13 +40,22 @@ def histogram(
 
     Bins are equal on the axis, so equal ratios on a log axis. Cut instances are hatched, or
     hidden and counted when ``complete_only``. ``group`` names a column of words. Bars are stacked
-    on a linear axis and overlaid on a log one, where heights do not add.
+    on a linear axis and overlaid on a log one, where heights do not add. ``behind``: the table
+    before a filter that left ``frame``, drawn pale behind it; the bins are its own. ``marked``:
+    ids of instances that are pointed at.
     """
-    drawn = sample(frame, column, logs=(log_x,), complete_only=complete_only, total=total)
-    edges = bin_edges(numbers(drawn.rows, column), bins=bins, log=log_x)
     ink = INKS[theme]
-    traces, tallest = _bars(drawn, column, edges, group, overlaid=log_y, ink=ink)
-    lines = _limits(drawn.rows, column, edges)
+    share: dict[str, Any] = {"logs": (log_x,), "complete_only": complete_only}
+    whole = sample(frame if behind is None else behind, column, **share)
+    drawn = sample(frame, column, total=whole.total, **share)
+    edges = bin_edges(numbers(whole.rows, column), bins=bins, log=log_x)
+    ghosts = [] if behind is None else _ghost(whole, column, edges, ink=ink)
+    bars, tallest = _bars(drawn, column, edges, group, overlaid=log_y, ink=ink)
+    if ghosts:
+        tallest = max(tallest, int(max(ghosts[0].y)))
+    lines = _limits(whole.rows, column, edges)
+    pointers = mark(drawn, marked, column, ink=ink)
+    traces = [*ghosts, *bars, *pointers] if len(whole.rows) else []
     plot = figure(traces, theme=theme, caption=drawn.caption + _note(lines))
     room = (edges[-1] - edges[0]) * 0.02
     plain = {"range": [edges[0] - room, edges[-1] + room]}
@@ -54,7 +67,8 @@ def histogram(
     elif tallest < WHOLE_TICKS:
         plot.update_yaxes(dtick=1)
     plot.update_layout(
-        barmode="overlay" if log_y else "stack",
+        yaxis2=HIDDEN_AXIS,
+        barmode="overlay",
         dragmode="select",
         selectdirection="h",
         showlegend=group is not None or bool(drawn.cut.any()),
@@ -81,7 +95,7 @@ def bin_edges(values: Values, *, bins: int, log: bool) -> Values:
 def voxels_to(column: str, rows: pd.DataFrame, voxels: float) -> float | None:
     """Where an instance of so many voxels lies on the axis of ``column``; None for other measures.
 
-    The volume of a voxel is taken from the table itself.
+    The volume of a voxel is taken from the table itself; None where it holds several.
     """
     if column == "voxel_count":
         return voxels
@@ -90,8 +104,10 @@ def voxels_to(column: str, rows: pd.DataFrame, voxels: float) -> float | None:
     if not {"volume_um3", "voxel_count"} <= set(rows.columns):
         return None
     counts = numbers(rows, "voxel_count")
-    largest = int(np.argmax(counts))
-    volume = voxels * numbers(rows, "volume_um3")[largest] / counts[largest]
+    largest, voxel = int(np.argmax(counts)), numbers(rows, "volume_um3") / counts
+    if not np.allclose(voxel, voxel[largest]):
+        return None
+    volume = voxels * voxel[largest]
     return float(volume) if column == "volume_um3" else float((6 * volume / np.pi) ** (1 / 3))
 
 
@@ -99,7 +115,7 @@ def _bars(
     drawn: Sample, column: str, edges: Values, group: str | None, *, overlaid: bool, ink: Ink
 ) -> tuple[list[go.Bar], int]:
     """One bar trace per group, and one more, hatched, for its cut instances; the highest count."""
-    traces, tallest = [], 0
+    traces, tallest, below = [], 0, np.zeros(edges.size - 1, np.int64)
     for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
         colour = ink.accent if group is None else ink.series[number % len(ink.series)]
         hatch = ink.text if overlaid else colour
@@ -108,7 +124,9 @@ def _bars(
             if not wanted.any():
                 continue
             counts, _ = np.histogram(numbers(drawn.rows[wanted], column), edges)
-            tallest = max(tallest, int(counts.max()))
+            base = np.zeros_like(counts) if overlaid else below
+            below = below + counts
+            tallest = max(tallest, int((base + counts).max()))
             words = ", ".join(w for w in (name, "cut by a face" if cut else "") if w)
             pattern = {"shape": "/", "size": 5, "solidity": 0.3, "fgcolor": hatch}
             fill = {"color": "rgba(0,0,0,0)", "pattern": pattern} if cut else {"color": colour}
@@ -116,6 +134,7 @@ def _bars(
                 go.Bar(
                     x=edges[:-1],
                     y=counts,
+                    base=None if overlaid else base,
                     width=np.diff(edges),
                     offset=0,
                     marker={**fill, "line": {"width": 0.5, "color": hatch if cut else colour}},
@@ -130,6 +149,26 @@ def _bars(
                 )
             )
     return traces, tallest
+
+
+def _ghost(whole: Sample, column: str, edges: Values, *, ink: Ink) -> list[go.Bar]:
+    """Pale bars of all rows, behind those that a filter keeps."""
+    if whole.rows.empty:
+        return []
+    counts, _ = np.histogram(numbers(whole.rows, column), edges)
+    return [
+        go.Bar(
+            x=edges[:-1],
+            y=counts,
+            width=np.diff(edges),
+            offset=0,
+            marker={"color": ink.ghost, "line": {"width": 0}},
+            name="left out by the filter",
+            hoverinfo="skip",
+            showlegend=False,
+            meta=EXPLAINS,
+        )
+    ]
 
 
 def _limits(rows: pd.DataFrame, column: str, edges: Values) -> dict[str, tuple[float, str]]:

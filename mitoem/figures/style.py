@@ -18,7 +18,9 @@ FONT: Final = '"Source Sans 3", "Source Sans Pro", "Segoe UI", Helvetica, Arial,
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """Colours of one theme: text, quieter text, rules, the one accent, and series in order.
+    """Colours of one theme: text, quieter text, rules, ghosts, the one accent, series in order.
+
+    A ghost is what a filter leaves out, drawn behind what it keeps.
 
     The series are Okabe and Ito's (2008), told apart with any colour vision; yellow and black are
     left out, and on dark the blue is lighter.
@@ -27,6 +29,7 @@ class Ink:
     text: str
     quiet: str
     rule: str
+    ghost: str
     accent: str
     series: tuple[str, ...]
 
@@ -36,6 +39,7 @@ INKS: Final[Mapping[Theme, Ink]] = {
         "#17212a",
         "#56646c",
         "#dfe5e8",
+        "#d3dbdf",
         "#0b6b74",
         ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
     ),
@@ -43,6 +47,7 @@ INKS: Final[Mapping[Theme, Ink]] = {
         "#e6ecee",
         "#9fb0b7",
         "#2d3a40",
+        "#34424a",
         "#2fa7b1",
         ("#56b4e9", "#e69f00", "#1fb38a", "#d68ab3", "#d55e00", "#f0e442"),
     ),
@@ -140,6 +145,8 @@ def log_axis(low: float, high: float) -> dict[str, Any]:
     span = top - bottom
     steps = (1, 2, 5) if span < 2.3 else (1, 3) if span < 5 else (1,)
     ticks = [step * 10.0**power for power in decades for step in steps]
+    if sum(low <= tick <= high for tick in ticks) < FEWEST_TICKS:
+        ticks = _even_ticks(10 ** (bottom - room), 10 ** (top + room))
     return {
         "type": "log",
         "range": [bottom - room, top + room],
@@ -152,6 +159,20 @@ def log_axis(low: float, high: float) -> dict[str, Any]:
             "showgrid": False,
         },
     }
+
+
+FEWEST_TICKS: Final = 3
+"""An axis with fewer ticks than this cannot be read."""
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Four to nine round numbers, evenly spaced, between two that are near each other."""
+    step = 10.0 ** math.floor(math.log10(high - low))
+    for part in (1.0, 0.5, 0.2, 0.1):
+        first, last = math.ceil(low / (part * step)), math.floor(high / (part * step))
+        if last - first >= FEWEST_TICKS:
+            break
+    return [round(k * part * step, 12) for k in range(first, last + 1)]
 
 
 def tint(colour: str, share: float) -> str:
