@@ -13,7 +13,7 @@ from mitoem.version import VERSION
 if TYPE_CHECKING:
     from mitoem.front import (
         add_labels,
-        csv,
+        download,
         evaluate,
         figure,
         ingest,
@@ -33,7 +33,7 @@ __all__ = [
     "Box",
     "__version__",
     "add_labels",
-    "csv",
+    "download",
     "evaluate",
     "figure",
     "ingest",

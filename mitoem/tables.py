@@ -126,9 +126,9 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
     return data.getvalue()
 
 
-def sidecar(csv: bytes, **facts: Any) -> bytes:
-    """The JSON that travels with a CSV: the given facts and the SHA-256 of its bytes."""
-    note = facts | {"csv_sha256": hashlib.sha256(csv).hexdigest()}
+def sidecar(content: bytes, *, kind: str, **facts: Any) -> bytes:
+    """The JSON that travels with a ``csv`` or ``parquet``: the facts and its SHA-256."""
+    note = facts | {f"{kind}_sha256": hashlib.sha256(content).hexdigest()}
     return (json.dumps(note, indent=1, default=str) + "\n").encode()
 
 

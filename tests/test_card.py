@@ -36,13 +36,18 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> mitoem.Volume:
     return made
 
 
+def place_inside(volume: mitoem.Volume, card: front.Card) -> tuple[int, int, int]:
+    box = mitoem.Box(*card.box)
+    return front.inside(volume, "truth", card.instance_id, box=box, centre=card.centre)
+
+
 @pytest.mark.parametrize("instance_id", [3, 7])
 def test_the_place_of_a_ring_is_on_it(rings: mitoem.Volume, instance_id: int) -> None:
     frame = mitoem.stored_table(rings, "truth")
     card = front.card(frame, instance_id, voxel_size=rings.info.voxel_size)
     labels = bent()
     assert labels[card.centre] != instance_id
-    assert labels[front.inside(rings, "truth", card)] == instance_id
+    assert labels[place_inside(rings, card)] == instance_id
     size = np.prod([b - a for a, b in zip(*card.box, strict=True)])
     assert (size > SEARCHED) == (instance_id == 7), "one of each way of searching"
 
@@ -52,5 +57,5 @@ def test_the_place_of_a_small_body_is_the_voxel_nearest_its_centroid(rings: mito
     card = front.card(frame, 3, voxel_size=rings.info.voxel_size)
     places = np.argwhere(bent() == 3)
     far = np.linalg.norm((places - card.centre) * VOXEL, axis=1)
-    found = np.linalg.norm((np.subtract(front.inside(rings, "truth", card), card.centre)) * VOXEL)
+    found = np.linalg.norm((np.subtract(place_inside(rings, card), card.centre)) * VOXEL)
     assert found == pytest.approx(far.min())

@@ -22,11 +22,12 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("name", metavar="NAME[/LABELS]")
     one.add_argument("--skeletons", action="store_true", help="lengths and branches too (slow)")
     one.set_defaults(run=_measure)
-    one = commands.add_parser("table", parents=[shared], help="write the instance table as CSV")
+    told = "write the instance table, and beside it a JSON that says where it comes from"
+    one = commands.add_parser("table", parents=[shared], help=told)
     one.add_argument("name", metavar="NAME/LABELS")
     one.add_argument("--filter", default="", metavar="EXPR")
     one.add_argument("--columns", metavar="A,B,C")
-    one.add_argument("--out", required=True, type=Path, metavar="FILE.csv")
+    one.add_argument("--out", required=True, type=Path, metavar="FILE.csv,.parquet")
     one.set_defaults(run=_table)
     one = commands.add_parser("mesh", parents=[shared], help="write surfaces of instances")
     one.add_argument("name", metavar="NAME/LABELS")
@@ -80,15 +81,16 @@ def _measure(arguments: argparse.Namespace, console: Console) -> Answer:
 def _table(arguments: argparse.Namespace, console: Console) -> Answer:
     name, labels = split_name(arguments.name)
     columns = arguments.columns.split(",") if arguments.columns else None
-    download = front.csv(
+    download = front.download(
         name,
         labels,
+        kind="parquet" if arguments.out.suffix == ".parquet" else "csv",
         filter=arguments.filter,
         columns=columns,
         data=arguments.data,
         progress=console.progress,
     )
-    export.write_bytes(arguments.out, download.csv)
+    export.write_bytes(arguments.out, download.content)
     export.write_bytes(arguments.out.with_suffix(".json"), download.sidecar)
     text = [f"wrote {download.rows} of {download.total} rows to {arguments.out}"]
     return {"rows": download.rows, "total": download.total, "out": str(arguments.out), "text": text}

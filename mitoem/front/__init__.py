@@ -2,10 +2,12 @@
 
 from mitoem.front.card import Card, card, inside
 from mitoem.front.colouring import COLOURABLE, Colouring, colouring, error_colouring
-from mitoem.front.drawing import figure, neuroglancer_link, snapshot
-from mitoem.front.instances import Download, csv, instance_box, measure, mesh, stored_table, table
+from mitoem.front.downloads import Download, download
+from mitoem.front.drawing import figure, ids_kept, neuroglancer_link, snapshot
+from mitoem.front.instances import instance_box, measure, mesh, stored_table, table
 from mitoem.front.scoring import common_coverage, evaluate, predict, read_image, read_labels
 from mitoem.front.shelves import add_labels, ingest, open_volume, volumes
+from mitoem.front.thumbnails import field_nm, thumbnail
 
 __all__ = [
     "COLOURABLE",
@@ -16,10 +18,12 @@ __all__ = [
     "card",
     "colouring",
     "common_coverage",
-    "csv",
+    "download",
     "error_colouring",
     "evaluate",
+    "field_nm",
     "figure",
+    "ids_kept",
     "ingest",
     "inside",
     "instance_box",
@@ -33,5 +37,6 @@ __all__ = [
     "snapshot",
     "stored_table",
     "table",
+    "thumbnail",
     "volumes",
 ]

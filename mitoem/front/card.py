@@ -90,19 +90,20 @@ def card(frame: pd.DataFrame, instance_id: int, *, voxel_size: VoxelSize) -> Car
     )
 
 
-def inside(volume: Volume, labels: str, found: Card) -> Index:
-    """The voxel of the instance nearest its centroid, in level-0 voxels (z, y, x).
+def inside(volume: Volume, labels: str, instance_id: int, *, box: Box, centre: Index) -> Index:
+    """The voxel of an instance nearest its ``centre``, in level-0 voxels (z, y, x).
 
-    The centroid of a curved body lies outside of it. Large ones are searched at a coarser level;
-    where its voxels cannot be read, or a level has lost it, the centroid has to do.
+    The centroid of a curved body lies outside of it. Large ones, by their ``box``, are searched
+    at a coarser level; where its voxels cannot be read, or a level has lost it, the centre has to
+    do.
     """
-    box = Box(*found.box)
+    found = _Sought(labels, instance_id, centre)
     try:
         for level, of in enumerate(volume.info.levels):
             rough = coarse(box, of.factors)
             if rough.size > SEARCHED and of is not volume.info.levels[-1]:
                 continue
-            place = _nearest(volume, labels, found, level, rough)
+            place = _nearest(volume, found, level, rough)
             if place is None or level == 0:
                 return place or found.centre
             start = [p * f for p, f in zip(place, of.factors, strict=True)]
@@ -110,15 +111,24 @@ def inside(volume: Volume, labels: str, found: Card) -> Index:
                 min(s + f, n) for s, f, n in zip(start, of.factors, volume.info.shape, strict=True)
             ]
             fine = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-            return _nearest(volume, labels, found, 0, fine) or found.centre
+            return _nearest(volume, found, 0, fine) or found.centre
     except MitoEMError:
         pass
     return found.centre
 
 
-def _nearest(volume: Volume, labels: str, found: Card, level: int, box: Box) -> Index | None:
-    """Where in a box of a level the instance comes nearest its centroid; None: not there."""
-    places = np.argwhere(volume.read(box, level=level, layer=labels) == found.instance_id)
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """An instance of a label set, and the place (z, y, x) that it is wanted near to."""
+
+    labels: str
+    instance_id: int
+    centre: Index
+
+
+def _nearest(volume: Volume, found: _Sought, level: int, box: Box) -> Index | None:
+    """Where in a box of a level the instance comes nearest its centre; None: not there."""
+    places = np.argwhere(volume.read(box, level=level, layer=found.labels) == found.instance_id)
     if not len(places):
         return None
     places += box.start

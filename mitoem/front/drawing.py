@@ -5,8 +5,10 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from mitoem import catalog, neuroglancer, render
+from mitoem import catalog, filters, neuroglancer, render
 from mitoem import view as views
 from mitoem.errors import RequestInvalid
 from mitoem.front.colouring import Colouring, colouring
@@ -33,13 +35,14 @@ def figure(
     target = resolved(volume, data=data)
     request = views.from_query(dict(parse_qsl(query.lstrip("?"))))
     seen, notices = views.resolve(request, target.info)
-    colours = None
     if seen.colour == views.BY_ERROR:
         raise RequestInvalid("error types are of an evaluation: save this figure from its page")
-    if seen.colour != views.BY_ID and seen.labels is not None:
+    colours, kept = None, None
+    if seen.labels is not None and (seen.colour != views.BY_ID or seen.filter):
         frame = catalog.from_environment(data).table(target, seen.labels)
-        colours = colouring(frame, seen.colour)
-    drawn = snapshot(target, seen, nm_per_pixel=nm_per_pixel, colours=colours)
+        colours = colouring(frame, seen.colour) if seen.colour != views.BY_ID else None
+        kept = ids_kept(frame, seen)
+    drawn = snapshot(target, seen, nm_per_pixel=nm_per_pixel, colours=colours, kept=kept)
     return drawn, [str(n.message) for n in notices]
 
 
@@ -56,16 +59,29 @@ def neuroglancer_link(
     return neuroglancer.link(target.info, seen, base_url=base_url)
 
 
+def ids_kept(frame: pd.DataFrame, seen: views.View) -> npt.NDArray[np.int64] | None:
+    """The ids that the view shows of a table: those its filter keeps, and the selected ones.
+
+    None where there is no filter. Raises FilterInvalid.
+    """
+    if not seen.filter:
+        return None
+    kept = frame["instance_id"][filters.parse(seen.filter).apply(frame)].to_numpy(np.int64)
+    return np.union1d(kept, np.array(seen.sel, np.int64))
+
+
 def snapshot(
     volume: Volume,
     seen: views.View,
     *,
     nm_per_pixel: float | None = None,
     colours: Colouring | None = None,
+    kept: npt.NDArray[np.int64] | None = None,
 ) -> render.Figure:
     """A view as a figure with its bar and a caption that says where it comes from.
 
-    ``colours``: of instances coloured by a measurement; None for their own.
+    ``colours``: of instances coloured by a measurement; None for their own. ``kept``: ids of the
+    instances that are drawn, None for all.
     """
     axis = "zyx".index(seen.plane)
     box = _plane_box(volume, seen, axis)
@@ -73,6 +89,7 @@ def snapshot(
     ids = None
     if seen.labels is not None:
         ids = np.take(volume.read(box, layer=seen.labels), 0, axis=axis)
+        ids = ids if kept is None else np.where(np.isin(ids, kept), ids, 0)
     rows, columns = (v for n, v in enumerate(volume.info.voxel_size) if n != axis)
     paint = render.Paint(
         window=seen.window,
@@ -89,7 +106,8 @@ def snapshot(
     synthetic = "synthetic phantom, " if unsaid else ""
     caption = (
         f"{volume.info.title}: {synthetic}{seen.plane} = {seen.position[axis]}, voxels {box}, "
-        f"labels {seen.labels or 'none'}{f' by {seen.colour}' if colours else ''}; "
+        f"labels {seen.labels or 'none'}{f' by {seen.colour}' if colours else ''}"
+        f"{f' where {seen.filter}' if kept is not None else ''}; "
         f"mitoem {VERSION}, volume {volume.info.version}"
     )
     return render.figure(

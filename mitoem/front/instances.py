@@ -1,10 +1,9 @@
-"""Instances: measured tables, their CSV, and surfaces."""
+"""Instances: measured tables, and surfaces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 
 import pandas as pd
 
@@ -12,18 +11,7 @@ from mitoem import catalog, filters, meshes, morphometry, tables
 from mitoem.errors import InstanceNotFound, TableMissing
 from mitoem.front.shelves import Cancelled, Data, Progress, resolved
 from mitoem.geometry import Box
-from mitoem.version import versions
 from mitoem.volume import Volume, coarse
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A table as it is downloaded: CSV, its sidecar, rows in it and rows in the whole table."""
-
-    csv: bytes
-    sidecar: bytes
-    rows: int
-    total: int
 
 
 def measure(
@@ -94,41 +82,6 @@ def table(
 def stored_table(volume: Volume, labels: str = "truth", *, data: Data = None) -> pd.DataFrame:
     """The table as it is stored; raises TableMissing when the labels need measuring."""
     return catalog.from_environment(data).table(volume, labels)
-
-
-def csv(
-    volume: str | Volume,
-    labels: str = "truth",
-    *,
-    filter: str = "",  # noqa: A002 -- the word of the command line and of the URL
-    columns: Sequence[str] | None = None,
-    permalink: str = "",
-    data: Data = None,
-    progress: Progress | None = None,
-) -> Download:
-    """The instance table as people download it: the bytes of the CSV and of its JSON sidecar."""
-    target = resolved(volume, data=data)
-    whole = table(target, labels, data=data, progress=progress)
-    frame = table(target, labels, filter=filter, columns=columns, data=data)
-    content = tables.to_csv(frame)
-    chosen = f" --columns {','.join(columns)}" if columns else ""
-    asked = f" --filter {filter!r}" if filter else ""
-    note = tables.sidecar(
-        content,
-        dataset=target.name,
-        labels=labels,
-        synthetic=target.info.synthetic,
-        sources=[asdict(source) for source in target.info.sources],
-        voxel_size_nm=target.info.voxel_size,
-        filter=filter,
-        rows=len(frame),
-        rows_of_the_whole_table=len(whole),
-        versions=versions(),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        permalink=permalink,
-        command=f"python -m mitoem table {target.name}/{labels}{asked}{chosen} --out FILE.csv",
-    )
-    return Download(content, note, len(frame), len(whole))
 
 
 def instance_box(volume: Volume, labels: str, instance_id: int, *, data: Data = None) -> Box:

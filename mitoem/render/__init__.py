@@ -39,6 +39,7 @@ __all__ = [
     "TileFormat",
     "edges",
     "encode_labels",
+    "encode_picture",
     "encode_tile",
     "figure",
     "instance_colour",
@@ -66,6 +67,13 @@ def encode_tile(plane: Plane, *, format: TileFormat = "jpeg", quality: int = 85)
         picture.save(out, "PNG", compress_level=1)
     else:
         picture.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def encode_picture(picture: Rgb, *, quality: int = 88) -> bytes:
+    """A colour picture as JPEG."""
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 

@@ -63,6 +63,7 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
         _VOLUME + "/neuroglancer": figures.neuroglancer,
         _LABELS + "/instances.{format}": tables.instances,
         _LABELS + "/instances/{instance_id}": instances.card,
+        _LABELS + "/thumbnails/{instance_id}.jpg": instances.thumbnail,
         _LABELS + "/colours.json": instances.colours,
         _LABELS + "/meshes/overview.glb": meshes.overview,
         _LABELS + "/meshes/{instance_id}.{format}": meshes.instance,

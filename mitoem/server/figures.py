@@ -67,9 +67,11 @@ def _pixel(text: str) -> float | None:
 
 
 def _drawn(site: Site, volume: Volume, seen: View, nm: float | None, kind: str) -> bytes:
-    colours = None
-    if seen.colour != view.BY_ID and seen.labels is not None:
+    colours, kept = None, None
+    if seen.labels is not None and (seen.colour != view.BY_ID or seen.filter):
         frame = stored(site.catalog, volume, seen.labels)
-        colours = coloured(site.catalog, volume, seen.labels, frame=frame, by=seen.colour)
-    drawn = front.snapshot(volume, seen, nm_per_pixel=nm, colours=colours)
+        kept = front.ids_kept(frame, seen)
+        if seen.colour != view.BY_ID:
+            colours = coloured(site.catalog, volume, seen.labels, frame=frame, by=seen.colour)
+    drawn = front.snapshot(volume, seen, nm_per_pixel=nm, colours=colours, kept=kept)
     return drawn.png() if kind == "png" else drawn.svg().encode()

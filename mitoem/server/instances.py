@@ -12,9 +12,10 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mitoem import figures, front
+from mitoem import figures, front, render
 from mitoem.catalog import Catalog
 from mitoem.errors import RequestInvalid
+from mitoem.geometry import Box
 from mitoem.jobs import scoring
 from mitoem.manifest import check_name
 from mitoem.server import access, answers
@@ -31,11 +32,29 @@ async def card(request: Request) -> Response:
     found = await asyncio.to_thread(
         front.card, frame, instance_id, voxel_size=volume.info.voxel_size
     )
-    centre = await asyncio.to_thread(front.inside, volume, labels, found)
+    centre = await asyncio.to_thread(
+        front.inside, volume, labels, instance_id, box=Box(*found.box), centre=found.centre
+    )
     measures = [asdict(one) | {"title": _title(one.name)} for one in found.measures]
     return _kept(
         request, asdict(found) | {"labels": labels, "centre": centre, "measures": measures}
     )
+
+
+async def thumbnail(request: Request) -> Response:
+    """The three planes through an instance as a JPEG. 404 for no such instance."""
+    volume = await access.volume(request)
+    labels = check_name(request.path_params["labels"], what="labels")
+    instance_id = integer(request.path_params["instance_id"], what="instance id")
+    version = f"{volume.info.version} {volume.info.label_set(labels).version}"
+    fresh = answers.freshness(request, version, "thumbnail", volume.name, labels, instance_id)
+    same = answers.not_modified(request, fresh)
+    if same is not None:
+        return same
+    box = await access.site(request).boxes.box(volume, labels, instance_id)
+    painted = await asyncio.to_thread(front.thumbnail, volume, labels, instance_id, box=box)
+    body = await asyncio.to_thread(render.encode_picture, painted)
+    return answers.data(body, "image/jpeg", fresh)
 
 
 async def colours(request: Request) -> Response:
