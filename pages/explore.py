@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from mitoem.ui import address
+from mitoem.ui import address, filtering
 from mitoem.ui.viewer import viewer
 
 at = address.here()
+if at.view.filter and at.view.labels:
+    filtering.note(at)
 base = (st.get_option("server.baseUrlPath") or "").strip("/")
 state = viewer(at.info, at.view, base=f"/{base}" if base else "", key=address.VIEWER)
 if state is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -61,6 +61,36 @@ class Filter:
         """The names that it uses, sorted."""
         return tuple(sorted({column.name for column in named(self.root)}))
 
+    @property
+    def terms(self) -> tuple[Filter, ...]:
+        """The parts that must all hold, as filters of their own; none where every row is kept.
+
+        >>> [str(term) for term in parse("a > 1 and (b < 2 or c)").terms]
+        ['a > 1', 'b < 2 or c']
+        """
+        if isinstance(self.root, Every):
+            return tuple(Filter(part) for part in self.root.parts)
+        return (self,) if self.root is not None else ()
+
+    def __and__(self, other: Filter) -> Filter:
+        """What both keep."""
+        return _all_of([*self.terms, *other.terms])
+
+    def without(self, number: int) -> Filter:
+        """The same less its term of that number."""
+        terms = self.terms
+        return _all_of([*terms[:number], *terms[number + 1 :]])
+
+    def ranged(self, column: str, low: float, high: float) -> Filter:
+        """With this range of a column, ends included, instead of any that bounds it now.
+
+        >>> str(parse("1 <= a <= 9 and b == 2").ranged("a", 3, 4))
+        'b == 2 and 3 <= a <= 4'
+        """
+        others = [term for term in self.terms if not _bounds(term.root, column)]
+        between = Compare((Value(low), Column(column), Value(high)), ("<=", "<="))
+        return _all_of([*others, Filter(between)])
+
     def check(self, columns: Iterable[str]) -> Filter:
         """The filter itself; raises FilterInvalid, with the nearest names, for an unknown one."""
         known = [str(name) for name in columns]
@@ -90,6 +120,23 @@ def parse(text: str) -> Filter:
     'volume_um3 > 0.05 and not touches_border and split == "train"'
     """
     return Filter(read(text))
+
+
+def _all_of(terms: Sequence[Filter]) -> Filter:
+    """What every term keeps."""
+    parts = tuple(term.root for term in terms if term.root is not None)
+    return Filter(Every(parts) if len(parts) > 1 else parts[0] if parts else None)
+
+
+def _bounds(node: Node | None, column: str) -> bool:
+    """Whether a term does nothing but bound this column by numbers."""
+    if not isinstance(node, Compare) or set(node.signs) - {"<", "<=", ">", ">="}:
+        return False
+    operands = [one.name if isinstance(one, Column) else one for one in node.operands]
+    return column in operands and all(
+        one == column or (isinstance(one, Value) and kind_of(one.value) == "a number")
+        for one in operands
+    )
 
 
 class _Series(NamedTuple):

@@ -1,4 +1,4 @@
-"""The filter of the Instances page: its box, its error, and ranges drawn on a plot."""
+"""The filter of the Instances page: its box, its terms as chips, ranges drawn on a plot."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import re
 import pandas as pd
 import streamlit as st
 
-from mitoem import filters
-from mitoem.errors import FilterInvalid
-from mitoem.ui import address
+from mitoem import figures, filters
+from mitoem.errors import FilterInvalid, MitoEMError
+from mitoem.filters import Filter
+from mitoem.morphometry import COLUMNS
+from mitoem.ui import address, cache
+from mitoem.ui.address import Here
 
 _TEXT, _ERROR, _TABLE = "filter_text", "filter_error", "filter_columns"
+
+_CHOICES = {
+    "touches_border": {"cut": "touches_border", "complete": "not touches_border"},
+    "possible_moas": {"yes": "possible_moas", "no": "not possible_moas"},
+}
+"""What there is to choose of a column of yes and no, and the term that says so."""
 
 
 def box(table: pd.DataFrame) -> None:
@@ -27,6 +36,7 @@ def box(table: pd.DataFrame) -> None:
         on_change=_read,
         placeholder='volume_um3 > 0.05 and not touches_border and split == "train"',
         label_visibility="collapsed",
+        icon=":material/filter_alt:",
     )
     if st.session_state[_ERROR]:
         st.markdown(f":red[:material/error: {_plain(st.session_state[_ERROR])}]")
@@ -39,8 +49,98 @@ def _read() -> None:
     except FilterInvalid as error:
         st.session_state[_ERROR] = str(error)
         return
+    _write(text)
+
+
+def _write(text: str) -> None:
+    """Put a filter in force, and take away what a bad one left."""
     st.session_state[_ERROR] = ""
     address.change(f=text or None)
+
+
+def now() -> Filter:
+    """The filter in force; one that keeps every row where the address holds none that parses."""
+    try:
+        return filters.parse(address.word("f", ""))
+    except FilterInvalid:
+        return filters.parse("")
+
+
+def chips() -> None:
+    """Each part of the filter with a button that takes it away; nothing where there is none."""
+    terms = now().terms
+    if not terms:
+        return
+    with st.container(horizontal=True, gap="xsmall", key="filter_chips"):
+        for number, term in enumerate(terms):
+            st.button(
+                f"{_plain(_words(term))} ✕",
+                key=f"chip_{number}",
+                help=f"Take away: {_plain(str(term))}",
+                on_click=_without,
+                args=(number,),
+            )
+        if len(terms) > 1:
+            st.button("Clear all", key="chip_all", type="tertiary", on_click=_write, args=("",))
+
+
+def _without(number: int) -> None:
+    _write(str(now().without(number)))
+
+
+_RANGE = re.compile(r"(\S+) <= (\w+) <= (\S+)")
+_BOUND = re.compile(r"(\w+) (<=|>=|<|>) (\S+)")
+_SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
+
+
+def _words(term: Filter) -> str:
+    """A part of a filter as people read it."""
+    text = str(term)
+    plain = {"touches_border": "cut", "not touches_border": "complete"}
+    if text in plain:
+        return plain[text]
+    if found := _RANGE.fullmatch(text):
+        return f"{figures.title(found[2])} {found[1]} – {found[3]}"
+    if found := _BOUND.fullmatch(text):
+        return f"{figures.title(found[1])} {_SIGNS[found[2]]} {found[3]}"
+    return text
+
+
+def adder(table: pd.DataFrame) -> None:
+    """A panel that writes a part of the filter: a column, and its range or its words."""
+    with st.popover("Add", icon=":material/add:", help="Add a condition"):
+        names = [one.name for one in COLUMNS if table[one.name].notna().any()]
+        column = st.selectbox(
+            "Column", names, index=names.index("volume_um3"), format_func=figures.title
+        )
+        choices = _CHOICES.get(column) or _named(table, column)
+        if choices:
+            chosen = st.segmented_control("Keep", list(choices), key=f"add_{column}")
+            st.button(
+                "Add", key="add_word", disabled=not chosen, type="primary",
+                on_click=_add, args=(choices[chosen] if chosen else "",),
+            )  # fmt: skip
+            return
+        values = table[column].dropna().astype(float)
+        low, high = float(values.min()), float(values.max())
+        left, right = st.columns(2)
+        least = left.number_input("From", value=low, format="%.4g", key=f"add_low_{column}")
+        most = right.number_input("To", value=high, format="%.4g", key=f"add_high_{column}")
+        st.button(
+            "Add", key="add_range", type="primary", disabled=least > most,
+            on_click=add_range, args=(column, least, most),
+        )  # fmt: skip
+
+
+def _named(table: pd.DataFrame, column: str) -> dict[str, str]:
+    """The words of a column, each with the term that keeps it; none for numbers."""
+    if pd.api.types.is_numeric_dtype(table[column].dtype):
+        return {}
+    return {str(one): f'{column} == "{one}"' for one in sorted(table[column].dropna().unique())}
+
+
+def _add(term: str) -> None:
+    _write(str(now() & filters.parse(term)))
 
 
 def apply(table: pd.DataFrame) -> pd.DataFrame:
@@ -54,22 +154,34 @@ def apply(table: pd.DataFrame) -> pd.DataFrame:
 
 def expression(*, complete_only: bool) -> str:
     """The expression that keeps what the page shows, cut instances included in the judgement."""
-    text = address.word("f", "")
     if not complete_only:
-        return text
-    return f"({text}) and not touches_border" if text else "not touches_border"
+        return address.word("f", "")
+    return str(now() & filters.parse("not touches_border"))
 
 
 def add_range(column: str, low: float, high: float) -> None:
     """Narrow the filter to a range of a column, in place of an earlier range of it."""
-    number = r"[-+0-9.e]+"
-    earlier = re.compile(rf"(?: and )?{number} <= {re.escape(column)} <= {number}")
-    rest = earlier.sub("", address.word("f", "")).strip().removeprefix("and ").strip()
-    new = f"{low:.4g} <= {column} <= {high:.4g}"
-    if " or " in rest and not (rest.startswith("(") and rest.endswith(")")):
-        rest = f"({rest})"
-    address.change(f=f"{rest} and {new}" if rest else new)
-    st.session_state[_ERROR] = ""
+    _write(str(now().ranged(column, float(f"{low:.4g}"), float(f"{high:.4g}"))))
+
+
+def drop_range(column: str) -> None:
+    """Take away what bounds a column."""
+    terms = now().ranged(column, 0.0, 0.0).terms
+    _write(str(now().ranged(column, 0.0, 0.0).without(len(terms) - 1)))
+
+
+def note(at: Here) -> None:
+    """On Explore: that a filter is in force, what it keeps, and the way to be rid of it."""
+    try:
+        table = cache.table(at.volume, at.view.labels or "")
+        told = f"{int(now().apply(table).sum()):,} of {len(table):,} instances"
+    except MitoEMError:
+        told = "these labels are not measured: every instance is shown"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown(f":material/filter_alt: `{now()}` · {told}", width="content")
+        st.button(
+            "Clear the filter", key="filter_off", type="tertiary", on_click=_write, args=("",)
+        )
 
 
 def _plain(text: str) -> str:

@@ -99,13 +99,14 @@ class ViewerState:
 
 
 def viewer(
-    info: VolumeInfo, view: View, *, base: str = "", key: str = "viewer"
+    info: VolumeInfo, view: View, *, base: str = "", key: str = "viewer", everything: bool = False
 ) -> ViewerState | None:
     """Mount the viewer of a volume and return what it last reported, or None before it has.
 
     ``base`` is the path that the app is served under ("" at the root); ``key`` names the mount,
     which lives on through reruns. A ``view`` that is neither the one passed before nor a report
-    coming back is applied in the browser, once.
+    coming back is applied in the browser, once. ``everything``: 3-D begins with all instances that
+    the view's filter keeps.
     """
     memory = st.session_state.setdefault(f"{key} memory", forget())
     words = _words(view)
@@ -118,6 +119,7 @@ def viewer(
             "nonce": nonce,
             "view": words,
             "columns": _columns(),
+            "all": everything,
         },
         on_view_change=lambda: None,
     )
@@ -203,6 +205,7 @@ def _words(view: View) -> dict[str, Any]:
         "zoom": None if view.zoom is None else float(f"{view.zoom:.3g}"),
         "sel": list(view.sel), "op": list(view.op), "mode": view.mode, "w": list(view.window),
         "inv": view.invert, "solo": view.solo, "colour": view.colour, "seed": view.seed,
+        "f": view.filter,
     }  # fmt: skip
 
 

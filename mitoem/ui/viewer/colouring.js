@@ -1,4 +1,6 @@
-/** Colours by a measurement, as the server gives them: one per instance, and what they mean. */
+/** Colours by a measurement, as the server gives them, and what a filter keeps, as the slices take both. */
+
+import { instanceColour } from "./colour.js";
 
 /**
  * @typedef {object} Legend
@@ -21,6 +23,46 @@
 export const UNKNOWN = 0x8a96a3;
 const SPREAD = 2654435761;
 
+/** Colours of single ids, as the slices take them. */
+export class Inks {
+  /**
+   * @param {Map<number, number>} colours 0xRRGGBB of ids
+   * @param {boolean} only whether instances that have none are left out
+   * @param {string} key changes with the colours
+   */
+  constructor(colours, only, key) {
+    this.colours = colours;
+    this.only = only;
+    this.key = key;
+    this.table = table(colours);
+  }
+
+  /** @param {number} id @returns {[number, number, number] | null} null: left out */
+  of(id) {
+    const colour = this.colours.get(id);
+    if (colour === undefined && this.only) return null;
+    return parts(colour ?? UNKNOWN);
+  }
+}
+
+/**
+ * @param {Colouring | null} colouring by a measurement; null: each its own colour
+ * @param {Set<number> | null} kept what a filter keeps; null: everything
+ * @param {number} seed @param {string} key
+ * @returns {Inks | null} null: everything in its own colour
+ */
+export function inksOf(colouring, kept, seed, key) {
+  if (!kept) return colouring && new Inks(colouring.colours, false, key);
+  const own = (/** @type {number} */ id) => instanceColour(id, seed).reduce((sum, part) => sum * 256 + part, 0);
+  const of = (/** @type {number} */ id) => (colouring ? (colouring.colours.get(id) ?? UNKNOWN) : own(id));
+  return new Inks(new Map([...kept].map((id) => [id, of(id)])), true, key);
+}
+
+/** @param {number} colour 0xRRGGBB @returns {[number, number, number]} */
+function parts(colour) {
+  return [colour >> 16, (colour >> 8) & 255, colour & 255];
+}
+
 export class Colouring {
   /** @param {Answer} answer */
   constructor(answer) {
@@ -29,13 +71,11 @@ export class Colouring {
     this.legend = answer.legend;
     /** @type {Map<number, number>} */
     this.colours = new Map(answer.ids.map((id, i) => [id, answer.colours[i]]));
-    this.table = table(this.colours);
   }
 
   /** @param {number} id @returns {[number, number, number]} */
   of(id) {
-    const colour = this.colours.get(id) ?? UNKNOWN;
-    return [colour >> 16, (colour >> 8) & 255, colour & 255];
+    return parts(this.colours.get(id) ?? UNKNOWN);
   }
 }
 

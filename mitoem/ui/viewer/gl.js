@@ -25,8 +25,8 @@ export class GlRenderer {
     this.selectedKey = "none";
     this.probes = 0;
     this.table = texture(gl, 3);
-    /** @type {import("./colouring.js").Colouring | null | undefined} */
-    this.colouring = undefined; // of the table
+    /** @type {import("./colouring.js").Inks | null | undefined} */
+    this.inks = undefined; // of the table
     this.line = 1.25 * (window.devicePixelRatio || 1);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
@@ -69,7 +69,7 @@ export class GlRenderer {
   begin(paint) {
     this.gl.bindVertexArray(this.vertices);
     this.choose(paint.selected);
-    this.colour(paint.colouring);
+    this.colour(paint.inks);
     this.paint = paint;
     this.programs.forget();
   }
@@ -82,7 +82,7 @@ export class GlRenderer {
     const { at, fresh } = this.programs.use([
       held && "LABELS",
       held && this.probes > 0 && "SELECTED",
-      held && paint.colouring !== null && "TABLE",
+      held && paint.inks !== null && "TABLE",
       failed && "FAILED",
     ]);
     if (!fresh) return at;
@@ -91,8 +91,9 @@ export class GlRenderer {
     gl.uniform1i(at.uLabels, 1);
     gl.uniform1i(at.uSelected, 2);
     gl.uniform1i(at.uTable, 3);
-    gl.uniform1i(at.uTableBits, paint.colouring?.table.bits ?? 0);
-    gl.uniform1i(at.uTableProbes, paint.colouring?.table.probes ?? 0);
+    gl.uniform1i(at.uTableBits, paint.inks?.table.bits ?? 0);
+    gl.uniform1i(at.uTableProbes, paint.inks?.table.probes ?? 0);
+    gl.uniform1i(at.uOnly, Number(paint.inks?.only ?? false));
     gl.uniform2f(at.uWindow, low / 255, 255 / Math.max(1, high - low));
     gl.uniform2f(at.uOpacity, ...paint.opacity);
     gl.uniform1ui(at.uSeed, seedBits(paint.seed));
@@ -164,14 +165,14 @@ export class GlRenderer {
     gl.uniform2i(at.uLabelsSize, labels.tile.width, labels.tile.height);
   }
 
-  /** Colours by a measurement as a texture. @param {import("./colouring.js").Colouring | null} colouring */
-  colour(colouring) {
+  /** Colours of single ids as a texture. @param {import("./colouring.js").Inks | null} inks */
+  colour(inks) {
     const { gl } = this;
     gl.activeTexture(gl.TEXTURE3);
     gl.bindTexture(gl.TEXTURE_2D, this.table);
-    if (colouring === this.colouring) return;
-    this.colouring = colouring;
-    const { rows, cells } = colouring?.table ?? { rows: 1, cells: new Uint32Array(512) };
+    if (inks === this.inks) return;
+    this.inks = inks;
+    const { rows, cells } = inks?.table ?? { rows: 1, cells: new Uint32Array(512) };
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32UI, 256, rows, 0, gl.RG_INTEGER, gl.UNSIGNED_INT, cells);
   }
 

@@ -15,6 +15,7 @@ import { Viewer } from "./viewer.js";
  * @property {number} nonce
  * @property {Wish} view
  * @property {[string, string][]} columns name and title of what instances may be coloured by
+ * @property {boolean} all whether 3-D begins with all instances
  *
  * @typedef {object} Component  What Streamlit passes.
  * @property {Data} data
@@ -71,9 +72,11 @@ async function open(root, mount, turn) {
     const info = await api.info();
     if (turn !== mount.turn) return;
     mount.nonce = data.nonce;
+    root.classList.toggle("bare", data.all);
     mount.viewer = new Viewer(root, api, info, data.view, (report) => {
       mount.component.setStateValue("view", { ...report, n: mount.nonce });
     }, data.columns);
+    if (data.all) mount.viewer.scene.showAll();
     /** @type {any} */ (root).viewer = mount.viewer;
   } catch (error) {
     const again = el("button", { type: "button", class: "plain", text: "Try again", onclick: () => void open(root, mount, turn) });

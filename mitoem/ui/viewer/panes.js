@@ -7,6 +7,7 @@
 import { el, write } from "./dom.js";
 
 const BELOW = 17; // CSS pixels left free under the viewer
+const BELOW_BARE = 123; // the same where it stands among other things, without its bars
 
 export class Panes {
   /**
@@ -26,7 +27,8 @@ export class Panes {
   fill() {
     const scrolled = document.querySelector('[data-testid="stMain"]')?.scrollTop ?? 0;
     const top = this.outer.getBoundingClientRect().top + scrolled;
-    const height = Math.max(420, Math.min(1400, window.innerHeight - top - BELOW));
+    const below = this.outer.classList.contains("bare") ? BELOW_BARE : BELOW;
+    const height = Math.max(400, Math.min(1400, window.innerHeight - top - below));
     this.outer.style.height = `${Math.round(height)}px`;
   }
 

@@ -54,7 +54,9 @@ bool isSelected(uint id) {
 uniform usampler2D uTable; // id and colour of every instance, hashed
 uniform int uTableBits;    // places of the table as a power of 2
 uniform int uTableProbes;
-vec3 inkOf(uint id) {
+uniform bool uOnly;        // what is not in the table is left out
+vec3 inkOf(uint id, out bool listed) {
+  listed = true;
   uint mask = (1u << uTableBits) - 1u;
   uint at = (id * 2654435761u) >> (32 - uTableBits);
   for (int i = 0; i < uTableProbes; i++) {
@@ -63,6 +65,7 @@ vec3 inkOf(uint id) {
     if (entry.r == id) return vec3(float(entry.g >> 16), float((entry.g >> 8) & 255u), float(entry.g & 255u)) / 255.0;
     if (entry.r == 0u) break;
   }
+  listed = false;
   return vec3(0.541, 0.588, 0.639);
 }
 #endif
@@ -73,7 +76,9 @@ vec3 inked(vec3 colour, uint id) {
   bool chosen = false;
 #endif
 #ifdef TABLE
-  vec3 own = inkOf(id);
+  bool listed;
+  vec3 own = inkOf(id, listed);
+  if (uOnly && !listed && !chosen) return colour;
 #else
   vec3 own = colourOf(id);
 #endif

@@ -57,7 +57,7 @@ export class CanvasRenderer {
   /** @param {Paint} paint */
   begin(paint) {
     this.paint = paint;
-    this.key = JSON.stringify({ ...paint, hover: 0, colouring: paint.colouring?.by });
+    this.key = JSON.stringify({ ...paint, hover: 0, inks: paint.inks?.key });
   }
 
   /** @param {[number, number, number, number]} area @param {Cell[]} cells @param {Line[]} lines @param {number} ratio */
@@ -171,7 +171,8 @@ function picture(image) {
 function inks(id, chosen, paint) {
   let alpha = paint.opacity[chosen ? 0 : 1];
   if (paint.solo && !chosen) alpha = 0;
-  const own = paint.colouring ? paint.colouring.of(id) : instanceColour(id, paint.seed);
+  const own = (paint.inks ? paint.inks.of(id) : null) ?? instanceColour(id, paint.seed);
+  if (!chosen && paint.inks?.of(id) === null) return [0, 0];
   const ink = (/** @type {number[]} */ [r, g, b], /** @type {number} */ a) =>
     ((Math.round(255 * a) << 24) | (b << 16) | (g << 8) | r) >>> 0;
   const bright = own.map((c) => Math.round(c + (255 - c) * 0.55));

@@ -5,6 +5,7 @@
 
 /** @import { Axis, LabelInfo, Layout, Paint, Triple, VolumeInfo, Wish } from "./types.js" */
 import { instanceColour } from "./colour.js";
+import { inksOf } from "./colouring.js";
 import { AXES, PLANES, clamp, fitZoom, keepInside, scales } from "./geometry.js";
 
 /** @typedef {"place" | "zoom" | "look" | "layout" | "select" | "hover"} Change */
@@ -46,6 +47,13 @@ export class State {
     this.colour = "id"; // what the instances are coloured by
     /** @type {import("./colouring.js").Colouring | null} */
     this.colouring = null; // the colours, once they are here
+    this.filter = ""; // expression that keeps instances
+    /** @type {Set<number> | null} */
+    this.kept = null; // what it keeps, once that is here; null for all
+    this.keptBy = ""; // the filter that kept it
+    /** @type {import("./colouring.js").Inks | null} */
+    this.dipped = null;
+    this.dippedKey = "";
     this.held = false; // space is held: the raw image
     this.hidden = false; // labels switched off
     this.bar = true;
@@ -74,6 +82,7 @@ export class State {
     this.solo = wish.solo;
     this.colour = wish.colour;
     this.seed = wish.seed;
+    this.filter = wish.f;
     if (wish.layout !== "quad" && wish.layout !== "3d") this.plane = wish.layout;
     for (const change of /** @type {Change[]} */ (["layout", "place", "select", "look"])) this.tell(change);
   }
@@ -105,6 +114,7 @@ export class State {
     const query = new URLSearchParams({ v: "1", labels: this.labels?.name ?? "" });
     for (const [name, value] of Object.entries(all)) if (String(value) !== USUAL[name]) query.set(name, String(value));
     if (zoom !== null) query.set("zoom", String(zoom));
+    if (this.filter) query.set("f", this.filter);
     for (const name of ["labels", "sel"]) if (!query.get(name)) query.delete(name);
     return query.toString().replaceAll("%2C", ",");
   }
@@ -119,6 +129,21 @@ export class State {
     return `rgb(${this.rgb(id).join(" ")})`;
   }
 
+  /** Whether an instance is drawn: the filter keeps it, or it was selected. @param {number} id */
+  shows(id) {
+    return !this.kept || this.kept.has(id) || this.selected.includes(id);
+  }
+
+  /** What the slices colour ids with; null: each its own. */
+  get inks() {
+    const key = `${this.colouring ? this.colour : this.seed} ${this.keptBy}`;
+    if (key !== this.dippedKey) {
+      this.dippedKey = key;
+      this.dipped = inksOf(this.colouring, this.kept, this.seed, key);
+    }
+    return this.dipped;
+  }
+
   /** @returns {Paint} */
   paint() {
     return {
@@ -131,7 +156,7 @@ export class State {
       hover: this.hover,
       seed: this.seed,
       selected: this.selected,
-      colouring: this.colouring,
+      inks: this.inks,
     };
   }
 
@@ -281,7 +306,7 @@ export class State {
 
   /**
    * Any of the plain switches.
-   * @param {Partial<Pick<State, "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "colour" | "colouring" | "held" | "hidden" | "bar">>} values
+   * @param {Partial<Pick<State, "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "colour" | "colouring" | "kept" | "keptBy" | "held" | "hidden" | "bar">>} values
    */
   set(values) {
     Object.assign(this, values);

@@ -20,6 +20,9 @@ export class Overview {
     /** @type {{id: number, vertices: number, triangles: number}[]} ends, summed from the first on */
     this.ends = [];
     this.painted = "";
+    /** @type {import("./glb.js").Mesh[]} */
+    this.found = [];
+    this.joined = "";
   }
 
   /** The mesh in the colours of now, or null while it is off or under way. */
@@ -33,7 +36,14 @@ export class Overview {
     if (key !== this.key) {
       this.key = key;
       this.mesh = null;
+      this.found = [];
       void this.load(labels.name, labels.version, key);
+    }
+    const { kept, keptBy } = this.state;
+    const joined = `${key} ${keptBy}`;
+    if (this.found.length && joined !== this.joined) {
+      this.joined = joined;
+      this.join(kept ? this.found.filter(({ extras }) => kept.has(Number(extras.id))) : this.found);
     }
     if (this.mesh) this.paint();
     return this.mesh;
@@ -45,7 +55,8 @@ export class Overview {
     try {
       const found = parseGlb(await (await get(this.api.mesh(labels, "overview", version))).arrayBuffer());
       if (key !== this.key) return;
-      this.join(found);
+      this.found = found;
+      this.joined = "";
       this.said = "";
     } catch (error) {
       if (key !== this.key) return;

@@ -48,6 +48,7 @@
  * @property {boolean} solo
  * @property {string} colour  "id", or the column that gives the colours.
  * @property {number} seed
+ * @property {string} f  Expression that keeps instances; "" for all.
  *
  * @typedef {object} Source  A tile, and where it lies in the plane.
  * @property {import("./tiles.js").Tile} tile
@@ -78,7 +79,7 @@
  * @property {number} hover  Instance under the pointer, 0 for none.
  * @property {number} seed  Xors every id before it is hashed to a colour.
  * @property {number[]} selected
- * @property {import("./colouring.js").Colouring | null} colouring  Colours by a measurement.
+ * @property {import("./colouring.js").Inks | null} inks  Colours by a measurement, or of what a filter keeps.
  *
  * @typedef {object} Renderer
  * @property {"webgl2" | "canvas"} kind

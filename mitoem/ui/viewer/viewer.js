@@ -39,6 +39,7 @@ export class Viewer {
     this.api = api;
     this.columns = columns;
     this.coloured = ""; // what the colours in force are of
+    this.filtered = ""; // what the ids that are kept are of
     this.state = new State(info, wish);
     this.canvas = el("canvas", { class: "slices" });
     this.renderer = makeRenderer(this.canvas);
@@ -99,6 +100,7 @@ export class Viewer {
     this.arrange();
     this.follow();
     void this.recolourBy();
+    void this.refilter();
   }
 
   makeTiles() {
@@ -131,6 +133,7 @@ export class Viewer {
     if (change === "layout") this.arrange();
     if (change === "select" || change === "look") this.card.update();
     if (change === "look") void this.recolourBy();
+    if (change === "look") void this.refilter();
     if (change === "place" || change === "zoom") this.follow();
     if (change === "select" || change === "layout") this.scene.update();
     else if (change !== "hover") this.scene.updateSoon();
@@ -164,6 +167,24 @@ export class Viewer {
     if (this.coloured !== wanted) return;
     state.set({ colouring });
     this.legend.draw();
+  }
+
+  /** Get the ids that the filter keeps; everything is shown until they are here. */
+  async refilter() {
+    const { state } = this;
+    const { filter, labels } = state;
+    const wanted = filter && labels ? `${labels.name} ${labels.version} ${filter}` : "";
+    if (wanted === this.filtered) return;
+    this.filtered = wanted;
+    let kept = null;
+    try {
+      if (wanted && labels) kept = new Set((await this.api.rows(labels.name, filter, "instance_id")).map((row) => Number(row.instance_id)));
+    } catch (error) {
+      if (this.filtered === wanted) this.readout.say(`Not filtered: ${error instanceof Error ? error.message : error}`);
+    }
+    if (this.filtered !== wanted) return;
+    state.set({ kept, keptBy: kept ? filter : "" });
+    this.scene.update();
   }
 
   /** A still pointer comes to lie over another voxel when the picture moves. */
@@ -235,7 +256,7 @@ export class Viewer {
     const keep = new Set();
     let settled = this.state.detail === 1;
     const paint = this.state.paint();
-    const look = JSON.stringify({ ...paint, colouring: paint.colouring && this.coloured });
+    const look = JSON.stringify({ ...paint, inks: paint.inks?.key });
     this.renderer.begin(paint);
     for (const [i, slice] of this.slices.entries()) {
       if (!slice.visible || slice.rect.width === 0) continue;
@@ -337,7 +358,8 @@ export class Viewer {
     this.pointer = slice ? { slice, x: at.x, y: at.y } : null;
     if (slice) this.ruler.point(slice, at);
     const voxel = slice?.voxelAt(at.x, at.y) ?? null;
-    const id = slice && voxel ? slice.idAt(voxel) : 0;
+    const below = slice && voxel ? slice.idAt(voxel) : 0;
+    const id = this.state.shows(below) ? below : 0;
     this.state.point(id);
     for (const overlay of this.overlays) overlay.name(overlay.slice === slice ? id : 0, at);
     this.readout.show(voxel ?? this.state.cross, voxel ? id : null);

@@ -29,6 +29,7 @@ export class Visits {
       if (near === 0) return this.say(`Voxel not readable: ${error instanceof Error ? error.message : error}`);
     }
     if (id === 0 && near === 0) return;
+    if (!this.state.shows(id || near)) return this.say(`#${id || near} is left out by the filter`);
     this.state.select(id || near, add);
   }
 
@@ -50,7 +51,7 @@ export class Visits {
     }
   }
 
-  /** Go to the next of the selected instances; with one or none selected, of all. @param {1 | -1} by */
+  /** Go to the next of the selected instances; with one or none selected, of all that the filter keeps. @param {1 | -1} by */
   async hop(by) {
     const { labels, selected } = this.state;
     if (!labels) return;
@@ -66,6 +67,8 @@ export class Visits {
 
   /** @param {string} labels @returns {Promise<number[]>} */
   async everyId(labels) {
+    const { kept } = this.state;
+    if (kept) return [...kept].sort((a, b) => a - b);
     if (this.idsOf !== labels) {
       const rows = await this.api.rows(labels, "", "instance_id").catch(() => []);
       this.ids = rows.map((row) => Number(row.instance_id)).sort((a, b) => a - b);
