@@ -1,32 +1,34 @@
-"""Instances: the sizes of mitochondria as a plot and a table, linked and filtered."""
+"""Instances: the sizes of mitochondria as plots, table, pictures and 3-D, linked and filtered."""
 
 import streamlit as st
 
-from mitoem.ui import address, distribution, filtering, instances, words
+from mitoem.ui import address, browsing, distribution, downloads, filtering, instances, words
 
 at = address.here()
 table = instances.rows(at)
 if table is not None:
-    left, right = st.columns([5, 1], vertical_alignment="center")
-    with left:
+    columns = st.columns([10, 2, 3, 3], vertical_alignment="center")
+    with columns[0]:
         filtering.box(table)
-    with right:
+    with columns[1]:
+        filtering.adder(table)
+    with columns[2]:
         complete_only = words.switch(
             "cut",
             "complete only",
             default=True,
             help="Cut objects touch a face of the labelled region: their size is not known.",
         )
+    with columns[3]:
+        instances.find(table)
+    filtering.chips()
     kept = filtering.apply(table)
     shown = kept[~kept["touches_border"]] if complete_only else kept
+    expression = filtering.expression(complete_only=complete_only)
     left, right = st.columns([4, 5], gap="medium")
     with left:
-        distribution.plot(kept, whole=table, complete_only=complete_only)
+        distribution.plot(at, kept, whole=table, complete_only=complete_only)
+        instances.lengths(at, table)
     with right:
-        instances.listing(at, shown)
-    instances.actions(
-        at,
-        table,
-        expression=filtering.expression(complete_only=complete_only),
-        shown=len(shown),
-    )
+        browsing.panel(at, shown, expression=expression)
+        downloads.row(at, table, expression=expression, shown=len(shown))

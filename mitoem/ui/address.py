@@ -21,7 +21,21 @@ from mitoem.view import WORDS, Notice, View, from_query, resolve, to_query
 from mitoem.volume import Volume
 
 OWN = {
-    "instances": ("plot", "measure", "logx", "logy", "bins", "cut"),
+    "instances": (
+        "plot",
+        "measure",
+        "against",
+        "group",
+        "logx",
+        "logy",
+        "bins",
+        "cut",
+        "show",
+        "sort",
+        "up",
+        "cols",
+        "page",
+    ),
     "compare": ("a", "b", "measure", "cut", "logx"),
     "inference": ("run", "save"),
     "evaluate": ("prediction",),

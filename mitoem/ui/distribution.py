@@ -2,100 +2,186 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
-from streamlit.elements.plotly_chart import PlotlyState
 
 from mitoem import figures
+from mitoem.errors import MitoEMError
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, filtering, style, words
+from mitoem.ui import address, cache, filtering, plots, selecting, snippets, words
+from mitoem.ui.address import Here
+from mitoem.ui.plots import Told
 
 MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
 """Columns that are worth a histogram."""
 
 PLOTS = ("Histogram", "Cumulative", "Scatter")
-_REVISION = "instances_revision"
+
+GROUPS = {"none": "no groups", "split": "by split", "size_class": "by size class",
+          "volume": "by volume"}  # fmt: skip
+HEIGHT = 352
 
 
-def revision() -> int:
-    """A part of the keys of plot and table: a new one makes them start from the address again."""
-    return int(st.session_state.get(_REVISION, 0))
-
-
-def plot(table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: bool) -> None:
+def plot(at: Here, table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: bool) -> None:
     """Histogram, cumulative share or scatter of a measure; a box drawn on it filters.
 
-    ``table`` are the rows that the filter keeps of ``whole``.
+    ``table`` are the rows that the filter keeps of ``whole``. Pressing a point selects its
+    instance; a double click takes the range of the measure out of the filter.
     """
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
-        kind = words.segments("plot", "Plot", PLOTS, "Histogram")
-    with right:
-        column = words.choice(
-            "measure",
-            "Measure",
-            _measured(whole),
-            "volume_um3",
-            names=figures.title,
-            bare=True,
-        )
-    chart = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        log_x = words.switch("logx", "log x", default=True)
-        if kind == "Histogram":
-            log_y = words.switch("logy", "log y", default=False)
-            bins = words.number("bins", "Bins", 10, 100, 40)
-    shared: dict[str, Any] = {"complete_only": complete_only, "log_x": log_x}
-    shared["theme"] = words.theme()
-    if kind == "Cumulative":
-        figure = figures.ecdf({"": table}, column, **shared)
-    elif kind == "Scatter":
-        figure = figures.scatter(table, column, _other(column), total=len(whole), **shared)
-    else:
-        shared |= {"total": len(whole), "log_y": log_y, "bins": bins}
-        figure = figures.histogram(table, column, **shared)
-    figure.update_layout(height=400, margin_t=28, font_family=style.FONT)
-    with chart:
-        _draw(figure, kind, column)
-
-
-def _draw(figure: Figure, kind: str, column: str) -> None:
-    """Draw a plot; a box drawn on it becomes the filter."""
-    still = kind == "Cumulative"
-    event = st.plotly_chart(
+    kind, column, other = _what(whole)
+    look = _look(kind)
+    group = look.pop("group")
+    if group == "volume":
+        table, whole = _pooled(at, table, whole)
+    look |= {"complete_only": complete_only, "theme": words.theme(), "marked": at.view.sel}
+    if address.word("f", ""):
+        look["behind"] = whole
+    figure = draw(kind, table, column, other, group=group, look=look)
+    figure.update_layout(height=HEIGHT + 17 * (kind == "Cumulative"), margin_t=40)
+    plots.draw(
         figure,
-        key=f"plot_{kind}_{column}_{revision()}",
-        theme=None,
-        on_select="ignore" if still else "rerun",
-        selection_mode="box",
+        key=f"plot_{kind.lower()}",
+        stem=f"{at.info.name}_{at.view.labels}_{kind.lower()}_{column}",
+        code=code(at, kind, column, other, group=group, look=look),
+        on_box=partial(_narrow, column, other),
+        on_pick=partial(_pick, at.info.name if group == "volume" else None),
+        on_reset=partial(_widen, column, other),
     )
-    if not still:
-        _narrow(cast(PlotlyState, event), column, _other(column) if kind == "Scatter" else None)
 
 
-def _measured(table: pd.DataFrame) -> list[str]:
-    return [name for name in MEASURES if name in table.columns and table[name].notna().any()]
+def _what(whole: pd.DataFrame) -> tuple[str, str, str | None]:
+    """Which plot, of which measure, against which other one."""
+    measured = [name for name in MEASURES if name in whole.columns and whole[name].notna().any()]
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        kind = words.segments("plot", "Plot", PLOTS, "Histogram")
+        column = words.choice(
+            "measure", "Measure", measured, "volume_um3", names=figures.title, bare=True
+        )
+        other = None
+        if kind == "Scatter":
+            usual = "sphericity" if column != "sphericity" else "volume_um3"
+            other = words.choice(
+                "against", "Against", measured, usual, names=figures.title, bare=True
+            )
+    return kind, column, other
 
 
-def _other(column: str) -> str:
-    return "sphericity" if column != "sphericity" else "volume_um3"
+def _look(kind: str) -> dict[str, Any]:
+    """Axes, bins and groups, as the words of the address say."""
+    look: dict[str, Any] = {}
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        look["log_x"] = words.switch("logx", "log x", default=True)
+        if kind != "Cumulative":
+            look["log_y"] = words.switch("logy", "log y", default=kind == "Scatter")
+        if kind == "Histogram":
+            look["bins"] = words.number("bins", "Bins", 10, 100, 40, bare=True)
+        several = len(cache.volume_names()) > 1
+        known = [name for name in GROUPS if name != "volume" or several]
+        group = words.choice("group", "Groups", known, "none", names=GROUPS.__getitem__, bare=True)
+    look["group"] = None if group == "none" else group
+    return look
 
 
-def _narrow(event: PlotlyState, column: str, other: str | None) -> None:
-    """Turn a box drawn on the plot into the filter, and take the box away."""
-    boxes = event["selection"]["box"]
-    if not boxes:
-        return
-    filtering.add_range(column, *sorted(boxes[0]["x"]))
+def draw(
+    kind: str,
+    table: pd.DataFrame,
+    column: str,
+    other: str | None,
+    *,
+    group: str | None,
+    look: dict[str, Any],
+) -> Figure:
+    """The figure of these rows."""
+    if kind == "Cumulative":
+        sets = figures.by_group(table, group) if group else {"": table}
+        return figures.ecdf(sets or {"": table}, column, **look)
+    if kind == "Scatter":
+        return figures.scatter(table, column, other or column, group=group, **look)
+    return figures.histogram(table, column, group=group, **look)
+
+
+def code(
+    at: Here, kind: str, column: str, other: str | None, *, group: str | None, look: dict[str, Any]
+) -> str:
+    """Python that draws the same plot."""
+    volume, labels = at.info.name, at.view.labels or ""
+    text = address.word("f", "")
+    lines = ["import mitoem", "from mitoem import figures", ""]
+    if group == "volume":
+        lines += [
+            "import pandas as pd", "",
+            f"names = {[volume, *_others(at)]}",
+            f"read = lambda **only: pd.concat([mitoem.table(n, {labels!r}, **only)"
+            ".assign(volume=n) for n in names])",
+            f"table = read(filter={text!r})",
+        ]  # fmt: skip
+    else:
+        lines.append(snippets.table(volume, labels, text))
+    if "behind" in look:
+        behind = "read()" if group == "volume" else f"mitoem.table({volume!r}, {labels!r})"
+        lines.append(f"whole = {behind}")
+    options = {k: v for k, v in look.items() if k != "behind"}
+    told = [f"{name}={value!r}" for name, value in options.items() if value != ()]
+    told += ["behind=whole"] if "behind" in look else []
+    told += [f"group={group!r}"] if group and kind != "Cumulative" else []
+    rows = f"figures.by_group(table, {group!r})" if group else '{"": table}'
+    first = rows if kind == "Cumulative" else "table"
+    call = {"Cumulative": "ecdf", "Scatter": "scatter", "Histogram": "histogram"}[kind]
+    measures = ", ".join(repr(one) for one in (column, other) if one)
+    lines += [
+        f"figure = figures.{call}({first}, {measures}, {', '.join(told)})",
+        f'figure.write_html("{kind.lower()}.html")',
+    ]
+    return "\n".join(lines)
+
+
+def _others(at: Here) -> list[str]:
+    """Other volumes that have measured labels of the same name."""
+    found = []
+    for name in cache.volume_names():
+        if name != at.info.name and at.view.labels in {
+            i.name for i in cache.volume(name).info.labels
+        }:
+            try:
+                cache.table(cache.volume(name), at.view.labels or "")
+            except MitoEMError:
+                continue
+            found.append(name)
+    return found
+
+
+def _pooled(
+    at: Here, table: pd.DataFrame, whole: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same with the rows of the other volumes, named in a column ``volume``."""
+    kept, every = [table.assign(volume=at.info.name)], [whole.assign(volume=at.info.name)]
+    for name in _others(at):
+        other = cache.table(cache.volume(name), at.view.labels or "").assign(volume=name)
+        every.append(other)
+        kept.append(other[filtering.now().apply(other)])
+    return pd.concat(kept, ignore_index=True), pd.concat(every, ignore_index=True)
+
+
+def _narrow(column: str, other: str | None, told: Told) -> None:
+    """Turn a box drawn on the plot into the filter."""
+    filtering.add_range(column, *sorted(told["x"]))
     if other:
-        filtering.add_range(other, *sorted(boxes[0]["y"]))
-    revise()
-    address.rerun()
+        filtering.add_range(other, *sorted(told["y"]))
 
 
-def revise() -> None:
-    """Let plot and table start anew."""
-    st.session_state[_REVISION] = revision() + 1
+def _widen(column: str, other: str | None) -> None:
+    for name in (column, other):
+        if name:
+            filtering.drop_range(name)
+
+
+def _pick(volume: str | None, told: Told) -> None:
+    """Select the instance of a point; one of another volume has no place here."""
+    if volume and told["of"] and told["of"] not in (volume, "explains"):
+        st.toast(f"#{told['id']} is of {told['of']}: switch to that volume to select it.")
+        return
+    selecting.press(int(told["id"]), add=bool(told["add"]))

@@ -48,13 +48,22 @@ def switch(word: str, label: str, *, default: bool, help: str | None = None) -> 
     )
 
 
-def number(word: str, label: str, low: int, high: int, default: int) -> int:
+def number(word: str, label: str, low: int, high: int, default: int, *, bare: bool = False) -> int:
     """A slider of whole numbers; a word that is none in its range shows the default."""
     text = address.word(word, str(default))
     value = int(text) if text.isdigit() else default
     st.session_state[_key(word)] = value if low <= value <= high else default
     return int(
-        st.slider(label, low, high, key=_key(word), on_change=_write, args=(word, str(default)))
+        st.slider(
+            label,
+            low,
+            high,
+            key=_key(word),
+            on_change=_write,
+            args=(word, str(default)),
+            label_visibility="collapsed" if bare else "visible",
+            help=label if bare else None,
+        )
     )
 
 

@@ -1,0 +1,168 @@
+"""The rows of the Instances page: as a table, as pictures or in 3-D, in one order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mitoem import figures
+from mitoem.morphometry import COLUMNS
+from mitoem.ui import address, gallery, selecting, words
+from mitoem.ui.address import Here
+from mitoem.ui.viewer import viewer
+
+VIEWS = ("Table", "Gallery", "3-D")
+
+FIRST = (
+    "volume_um3", "surface_area_um2", "sphericity", "mci", "elongation", "length_um",
+    "touches_border", "size_class", "split",
+)  # fmt: skip
+"""Columns that the table shows until others are chosen; blank ones are left out."""
+
+SHORT = {"instance_id": "id", "mci": "MCI", "touches_border": "Cut"}
+"""Heads of columns whose title is long."""
+
+HEIGHT = 373
+MOST_IDS = 50
+
+SCENE = "rows_viewer"
+"""Key of the 3-D view's mount."""
+
+
+def panel(at: Here, shown: pd.DataFrame, *, expression: str) -> pd.DataFrame:
+    """Draw the rows; returns them in the order in which they stand."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        view = words.segments("show", "Show", VIEWS, "Table")
+        rows = _sorted(shown)
+        columns = _columns(shown)
+    if view == "3-D":
+        _scene(at, expression)
+    elif rows.empty:
+        st.info("No instance passes: take a condition away, or switch “complete only” off.")
+    elif view == "Gallery":
+        gallery.show(at, rows, [name for name in columns if name != "instance_id"][:4])
+    else:
+        _table(at, rows, columns)
+    _steps(at, rows)
+    return rows
+
+
+def _sorted(shown: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of the address: by a column, largest first unless told otherwise."""
+    names = ["instance_id", *(c.name for c in COLUMNS[1:] if shown[c.name].notna().any())]
+    by = words.choice(
+        "sort", "Order", names, "instance_id", names=lambda one: f"by {_head(one)}", bare=True
+    )
+    rising = words.switch("up", "rising", default=by == "instance_id")
+    return shown.sort_values(by, ascending=rising, kind="stable", na_position="last")
+
+
+def _columns(shown: pd.DataFrame) -> list[str]:
+    """The columns that are shown, the id first; a panel chooses them."""
+    known = [c.name for c in COLUMNS[1:] if shown[c.name].notna().any() or c.name in FIRST]
+    usual = [name for name in FIRST if shown.empty or shown[name].notna().any()]
+    text = address.word("cols", "")
+    wished = [name for name in text.split(",") if name in known] or usual
+    with st.popover("Columns", icon=":material/view_column:"):
+        st.session_state["columns_chosen"] = wished
+        st.multiselect(
+            "Columns", known, key="columns_chosen", format_func=figures.title,
+            on_change=_choose, args=(usual,),
+        )  # fmt: skip
+        st.button("All measured", key="columns_all", on_click=_all, args=(known,))
+        st.button("The usual ones", key="columns_usual", on_click=_all, args=(None,))
+    return ["instance_id", *wished]
+
+
+def _choose(usual: list[str]) -> None:
+    chosen = st.session_state["columns_chosen"]
+    address.change(cols=None if chosen in ([], usual) else ",".join(chosen))
+
+
+def _all(known: list[str] | None) -> None:
+    address.change(cols=",".join(known) if known else None)
+
+
+def _table(at: Here, rows: pd.DataFrame, columns: list[str]) -> None:
+    """The table: click rows to select their instances."""
+    ids = rows["instance_id"].tolist()
+    key = f"rows_{at.info.name}_{at.view.labels}"
+    places = {one: place for place, one in enumerate(ids)}
+    chosen = sorted(places[one] for one in at.view.sel if one in places)
+    drawn = (hash(tuple(ids)), ",".join(map(str, at.view.sel)))
+    if st.session_state.get("rows_drawn") != drawn or key not in st.session_state:
+        st.session_state["rows_drawn"] = drawn
+        st.session_state[key] = {"selection": {"rows": chosen, "columns": [], "cells": []}}
+    st.dataframe(
+        rows[columns],
+        key=key,
+        hide_index=True,
+        height=min(HEIGHT, 37 + 35 * max(2, len(rows))),
+        on_select=lambda: _select(key, ids),
+        selection_mode="multi-row",
+        column_config=_config(),
+    )
+
+
+def _select(key: str, ids: list[int]) -> None:
+    """Rows → selection; those selected earlier that the table does not show stay selected."""
+    rows = st.session_state[key]["selection"]["rows"]
+    there = set(ids)
+    hidden = [one for one in selecting.now() if one not in there]
+    selecting.take([*hidden, *(ids[row] for row in rows if row < len(ids))])
+    st.session_state["rows_drawn"] = (hash(tuple(ids)), address.word("sel", ""))
+
+
+def _config() -> dict[str, Any]:
+    """How each column is shown: its title with its unit, its definition as a tip."""
+    found: dict[str, Any] = {}
+    for column in COLUMNS:
+        name, tip = _head(column.name), column.definition
+        if column.dtype == "float64":
+            found[column.name] = st.column_config.NumberColumn(name, help=tip, format="%.4g")
+        elif column.dtype in ("bool", "boolean"):
+            found[column.name] = st.column_config.CheckboxColumn(name, help=tip)
+        else:
+            found[column.name] = st.column_config.Column(name, help=tip)
+    return found
+
+
+def _head(name: str) -> str:
+    return SHORT.get(name) or figures.title(name)
+
+
+def _scene(at: Here, expression: str) -> None:
+    """All shown instances in 3-D, and the selected ones in full."""
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    view = replace(at.view, layout="3d", filter=expression)
+    state = viewer(at.info, view, base=f"/{base}" if base else "", key=SCENE, everything=True)
+    if state is not None and state.sel != at.view.sel:
+        selecting.take(state.sel)
+        address.rerun()
+
+
+def _steps(at: Here, rows: pd.DataFrame) -> None:
+    """Next and previous in the order of the rows; what is selected and not among them."""
+    ids = rows["instance_id"].tolist()
+    there = set(ids)
+    hidden = sum(one not in there for one in at.view.sel)
+    told = f"{len(at.view.sel)} selected" if at.view.sel else "none selected"
+    told += f", {hidden} of them not among these rows" if hidden else ""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button("Previous", icon=":material/arrow_back:", key="row_back", disabled=not ids,
+                  help="Select the row before", on_click=_step, args=(ids, -1))  # fmt: skip
+        st.button("Next", icon=":material/arrow_forward:", key="row_on", disabled=not ids,
+                  help="Select the next row", on_click=_step, args=(ids, 1))  # fmt: skip
+        st.caption(told, width="content")
+        if ids and len(ids) <= MOST_IDS:
+            st.button(f"Select these {len(ids)}", key="rows_all", type="tertiary",
+                      on_click=selecting.take, args=(ids,))  # fmt: skip
+
+
+def _step(ids: list[int], by: int) -> None:
+    found = selecting.step(ids, by)
+    if found is not None:
+        gallery.turn(ids.index(found) // gallery.PAGE + 1, len(ids))
