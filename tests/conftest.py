@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mitoem import demo
+from mitoem import demo, jobs
 
 SHAPE = (32, 384, 576)
 """Of both small volumes, (z, y, x) at 30 × 8 × 8 nm: several instances, two levels."""
@@ -35,3 +36,12 @@ def small_data(small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     """The small root, named by ``MITOEM_DATA`` for the time of one test."""
     monkeypatch.setenv("MITOEM_DATA", str(small_root))
     yield small_root
+
+
+@pytest.fixture
+def own_root(tmp_path: Path, small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A root with phantom-h alone, to change; ``MITOEM_DATA`` names it."""
+    shutil.copytree(small_root / "phantom-h", tmp_path / "phantom-h")
+    monkeypatch.setenv("MITOEM_DATA", str(tmp_path))
+    yield tmp_path
+    jobs.stop_worker(tmp_path)

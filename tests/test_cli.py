@@ -68,7 +68,9 @@ def test_ingest_measures_and_table_writes_what_python_gives(
     note = json.loads(out.with_suffix(".json").read_text())
     assert note["csv_sha256"] == hashlib.sha256(written).hexdigest()
     assert (note["rows"], note["rows_of_the_whole_table"]) == (1, 2)
-    assert written == mitoem.download("one", filter="touches_border", data=tmp_path / "root").content
+    assert (
+        written == mitoem.download("one", filter="touches_border", data=tmp_path / "root").content
+    )
 
 
 def test_a_bad_filter_names_the_column(small_root: Path, tmp_path: Path) -> None:

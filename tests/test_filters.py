@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitoem.errors import FilterInvalid, MitoEMError
-from mitoem.filters import parse
+from mitoem.filters import Filter, parse
 from mitoem.filters.tree import Column, Compare, Every, Member, Node, Not, Some, Value
 
 FRAME = pd.DataFrame(
@@ -212,3 +212,32 @@ def test_nullable_and_categorical_columns_are_read_like_plain_ones() -> None:
 def test_a_table_without_rows_gives_no_rows() -> None:
     empty = FRAME.iloc[:0]
     assert parse("volume_um3 > 3 and touches_border").apply(empty).shape == (0,)
+
+
+@settings(deadline=None)
+@given(trees)
+def test_a_filter_is_what_its_terms_keep_together(tree: Node) -> None:
+    whole, together = Filter(tree), Filter(None)
+    for term in whole.terms:
+        together = together & term
+    assert np.array_equal(together.apply(FRAME), whole.apply(FRAME))
+
+
+@settings(deadline=None)
+@given(trees, st.sampled_from(["volume_um3", "length_um"]))
+def test_a_range_takes_the_place_of_earlier_bounds_and_of_nothing_else(
+    tree: Node, column: str
+) -> None:
+    once = Filter(tree).ranged(column, 1.0, 2.0)
+    assert str(once.terms[-1]) == f"1.0 <= {column} <= 2.0"
+    assert once.ranged(column, 3.0, 4.0).terms[:-1] == once.terms[:-1]
+    assert once.without(len(once.terms) - 1).terms == once.terms[:-1]
+    if len(str(once)) <= 1000:
+        assert parse(str(once)) == once
+
+
+def test_bounds_of_other_columns_and_choices_stay() -> None:
+    text = "volume_um3 > 0.1 and mci < 3 and (volume_um3 < 1 or split == 'train')"
+    found = str(parse(text).ranged("volume_um3", 0.2, 0.3))
+    others = 'mci < 3 and (volume_um3 < 1 or split == "train")'
+    assert found == f"{others} and 0.2 <= volume_um3 <= 0.3"

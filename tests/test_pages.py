@@ -23,15 +23,6 @@ def root(small_data: Path) -> Iterator[Path]:
     jobs.stop_worker(small_data)
 
 
-@pytest.fixture
-def own_root(tmp_path: Path, small_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A root with phantom-h alone, to change."""
-    shutil.copytree(small_root / "phantom-h", tmp_path / "phantom-h")
-    monkeypatch.setenv("MITOEM_DATA", str(tmp_path))
-    yield tmp_path
-    jobs.stop_worker(tmp_path)
-
-
 def visit(page: str, query: Mapping[str, str] | None = None) -> AppTest:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     for word, value in (query or {}).items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -150,11 +151,21 @@ def here() -> Here:
     return Here(volume, view, notices)
 
 
-def emit(at: Here | None) -> None:
-    """Write the words of the view and of this page to the browser's address."""
+def link(at: Here) -> str:
+    """The whole address of what the page shows now."""
+    return f"{(st.context.url or '').partition('?')[0]}?{urlencode(_shown(at))}"
+
+
+def _shown(at: Here | None) -> dict[str, str]:
+    """The words of the view and of this page."""
     words = to_query(at.view, at.info) if at else {}
     own = OWN.get(st.session_state[_PAGE], ())
-    words |= {k: v for k, v in _words().items() if k in own}
+    return words | {k: v for k, v in _words().items() if k in own}
+
+
+def emit(at: Here | None) -> None:
+    """Write the words of the view and of this page to the browser's address."""
+    words = _shown(at)
     sent: list[dict[str, str]] = st.session_state[_SENT]
     if st.query_params.to_dict() != words:
         st.query_params.from_dict(words)

@@ -14,7 +14,7 @@ import streamlit as st
 import mitoem
 from mitoem import export, front
 from mitoem.front.downloads import Kind
-from mitoem.ui import menu, snippets
+from mitoem.ui import address, menu, snippets
 from mitoem.ui.address import Here
 
 
@@ -54,7 +54,7 @@ def _save(
     """A button that saves rows with their sidecar; ``bare`` ones without."""
     stem = _stem(at) + ("_all" if which == "all" else "")
     end = kind if which == "bare" else f"{kind}.zip"
-    volume, labels, link = at.info.name, at.view.labels or "", st.context.url or ""
+    volume, labels, link = at.info.name, at.view.labels or "", address.link(at)
 
     def made() -> bytes:
         found = mitoem.download(volume, labels, kind=kind, filter=expression, permalink=link)

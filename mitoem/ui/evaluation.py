@@ -11,7 +11,7 @@ from mitoem import figures, jobs
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.scores import METRICS, NO_TRUTH, AveragePrecision
-from mitoem.ui import address, cache, menu, panels, plots, runs, words
+from mitoem.ui import address, cache, menu, panels, plots, runs, snippets, words
 from mitoem.ui.address import Here
 
 KINDS = ("split", "merge", "missed", "invented", "loose")
@@ -202,3 +202,10 @@ def scored(at: Here, state: RunState, truth: str, prediction: str) -> None:
     st.subheader("Every metric")
     with st.container(key="metrics_table"):
         st.table(metrics(found).set_index("Metric"))
+    names = [f"{at.info.name}/{one}" for one in (truth, prediction)]
+    code = (
+        "import json\n\nimport mitoem\n\n"
+        f"scores = mitoem.evaluate({names[0]!r}, {names[1]!r}).to_json()\n"
+        'print(json.dumps(scores["accuracy"], indent=1), len(scores["errors"]))'
+    )
+    snippets.offer(code, command=f"python -m mitoem evaluate {names[0]} {names[1]} --json")

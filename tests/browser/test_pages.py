@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
-import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mitoem import jobs, tables
+from mitoem import jobs
 
 PAGES = ("", "datasets", "explore", "instances", "compare", "inference", "evaluate", "help")
 
@@ -116,59 +114,6 @@ def test_the_selection_survives_page_changes_and_a_reload(page: Page) -> None:
     page.get_by_role("button", name="2 selected").click()
     expect(page.get_by_role("button", name="none selected")).to_be_visible()
     page.wait_for_url(lambda url: "sel=" not in url)
-
-
-def test_the_histogram_page_downloads_the_csv_and_it_parses(page: Page, browser_root: Path) -> None:
-    page.goto("/instances?volume=phantom-h")
-    rest(page)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=re.compile("CSV · all")).click()
-    assert "synthetic" in waiting.value.suggested_filename
-    found = pd.read_csv(io.BytesIO(Path(waiting.value.path()).read_bytes()))
-    stored = pd.read_parquet(browser_root / "phantom-h" / "tables" / "truth.parquet")
-    assert Path(waiting.value.path()).read_bytes() == tables.to_csv(stored)
-    assert found["instance_id"].tolist() == stored["instance_id"].tolist()
-    assert found["volume_um3"].equals(stored["volume_um3"])
-
-
-def test_a_row_selects_its_instance_and_explore_shows_it(page: Page) -> None:
-    page.goto("/instances?volume=phantom-r&cut=0")
-    rest(page)
-    grid = page.locator('[data-testid="stDataFrame"]').bounding_box()
-    assert grid
-    page.mouse.click(grid["x"] + 20, grid["y"] + 35 + 17)
-    page.wait_for_url(re.compile("sel=1(&|$)"))
-    page.get_by_role("button", name="Show in Explore").click()
-    page.wait_for_url(re.compile("/explore.*sel=1"))
-    page.locator('.viewer[data-settled="true"]').wait_for()
-    assert page.locator(".viewer").evaluate("(root) => root.viewer.state.selected") == [1]
-
-
-def test_a_box_drawn_on_the_histogram_becomes_the_filter(page: Page) -> None:
-    page.goto("/instances?volume=phantom-h&cut=0")
-    rest(page)
-    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    assert area
-    page.mouse.move(area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(area["x"] + area["width"] * 0.6, area["y"] + area["height"] * 0.6, steps=5)
-    page.mouse.up()
-    page.wait_for_url(re.compile("f=.*volume_um3"))
-    rest(page)
-    low, column, high = re.split(" <= ", words(page)["f"])
-    assert column == "volume_um3" and 0 < float(low) < float(high) < 10
-    expect(page.get_by_role("textbox", name="Filter")).to_have_value(words(page)["f"])
-
-
-def test_a_bad_filter_is_told_under_the_box_and_the_rows_stay(page: Page) -> None:
-    page.goto("/instances?volume=phantom-r&cut=0&f=instance_id <= 4")
-    rest(page)
-    box = page.get_by_role("textbox", name="Filter")
-    box.fill("volum_um3 > 1")
-    box.press("Enter")
-    expect(page.get_by_text("volume_um3", exact=False).first).to_be_visible()
-    expect(page.get_by_text("there is no column 'volum_um3'")).to_be_visible()
-    expect(page.get_by_role("button", name="CSV · 4 shown")).to_be_visible()
 
 
 def test_a_click_before_the_page_has_come_to_rest_is_not_lost(page: Page) -> None:

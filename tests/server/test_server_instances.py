@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import trimesh
+from PIL import Image
 from served import BALL, BALL_NM, LABELS, TILES, Site, stored
 
 import mitoem
+from mitoem import front
+from mitoem.front.thumbnails import EDGE, GAP
 
 
 def test_a_table_is_the_same_in_csv_parquet_and_json(site: Site) -> None:
@@ -92,3 +95,32 @@ def test_a_spoilt_table_is_an_error_of_its_own(damaged: Site, file: str, content
     for path in (f"{LABELS}/instances.csv", f"{LABELS}/meshes/{BALL}.glb"):
         assert damaged.ask(path).status_code in (409, 422)
     assert damaged.ask(f"{TILES}/truth/z/0/2/0/0").status_code == 200
+
+
+def test_a_thumbnail_shows_the_body_in_the_middle_of_three_planes(site: Site) -> None:
+    answer = site.ask(f"{LABELS}/thumbnails/{BALL}.jpg")
+    assert answer.headers["content-type"] == "image/jpeg"
+    picture = np.asarray(Image.open(BytesIO(answer.content))).astype(int)
+    assert picture.shape == (EDGE, 3 * EDGE + 2 * GAP, 3)
+    colour = np.ptp(picture, axis=2) > 30
+    field = front.field_nm(mitoem.front.instance_box(
+        mitoem.open_volume("wide", data=site.root), "truth", BALL, data=site.root
+    ), (30.0, 8.0, 8.0))  # fmt: skip
+    for plane in range(3):
+        left = plane * (EDGE + GAP)
+        seen = colour[:, left : left + EDGE]
+        rows, columns = np.nonzero(seen)
+        assert (rows.mean(), columns.mean()) == pytest.approx((EDGE / 2, EDGE / 2), abs=8)
+        width = seen.sum() * (field / EDGE) ** 2
+        assert width == pytest.approx(np.pi * BALL_NM**2, rel=0.25)
+    again = site.ask(
+        f"{LABELS}/thumbnails/{BALL}.jpg", headers={"If-None-Match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(("instance", "status"), [("77777", 404), ("x", 400), ("-1", 400)])
+def test_a_thumbnail_of_nothing_is_refused_in_json(site: Site, instance: str, status: int) -> None:
+    answer = site.ask(f"{LABELS}/thumbnails/{instance}.jpg")
+    assert answer.status_code == status
+    assert "error" in answer.json()

@@ -63,7 +63,7 @@ function listen(holder, Plotly) {
     const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
     if (point) tell("pick", { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey });
   });
-  holder.on("plotly_doubleclick", () => tell("reset", true));
+  holder.on("plotly_deselect", () => tell("reset", true));
 }
 
 /** @param {any} holder @param {any} Plotly @param {"svg" | "png"} kind */

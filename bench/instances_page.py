@@ -1,0 +1,139 @@
+"""What a person waits for on the Instances page of a volume with very many instances.
+
+    python -m bench.instances_page [--rows 25000] [--repeats 7]
+
+Makes and measures a volume of so many small bodies, starts the application and a headless Chromium,
+and times: from the end of a box drawn on the histogram, and on the scatter plot, to the table of the
+rows it keeps; from a press on a row to the plot that marks it; from a change of order to the table.
+Prints one JSON object: median and worst of each, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+import mitoem
+from bench.viewer import FLAGS, serving
+
+CELL = (8, 30, 30)
+"""Voxels of the cell that each body has for itself."""
+
+
+def make(root: Path, rows: int) -> None:
+    """A volume ``many`` with as many bodies as asked for, each an ellipsoid of a random size."""
+    rng = np.random.default_rng(3)
+    side = round((rows / 15) ** 0.5)
+    shape = (15 * CELL[0], side * CELL[1], -(-rows // (15 * side)) * CELL[2])
+    labels = np.zeros(shape, np.uint32)
+    z, y, x = np.ogrid[tuple(slice(n) for n in CELL)]
+    number = 0
+    for corner in np.ndindex(*(n // c for n, c in zip(shape, CELL, strict=True))):
+        if number == rows:
+            break
+        number += 1
+        half = rng.uniform(0.25, 0.48, 3) * CELL
+        inside = sum(((k - (n - 1) / 2) / h) ** 2 for k, n, h in zip((z, y, x), CELL, half, strict=True))
+        part = labels[tuple(slice(a * c, (a + 1) * c) for a, c in zip(corner, CELL, strict=True))]
+        part[inside <= 1] = number
+    np.savez(root / "labels.npz", labels=labels)
+    np.savez(root / "image.npz", image=rng.integers(60, 200, shape).astype(np.uint8))
+    mitoem.ingest(
+        "many", root / "image.npz", labels=[root / "labels.npz"], voxel_size=(30, 8, 8), data=root
+    )
+    for name in ("labels.npz", "image.npz"):
+        (root / name).unlink()
+
+
+def shown(page: Page) -> str:
+    return page.get_by_role("button", name=re.compile("CSV · [0-9,]+ shown")).inner_text()
+
+
+def until(page: Page, changed: Callable[[], bool]) -> float:
+    """Milliseconds until the page says so and its run has ended."""
+    began = time.perf_counter()
+    while not changed():
+        page.wait_for_timeout(5)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    return 1000 * (time.perf_counter() - began)
+
+
+def drawn(page: Page) -> str | None:
+    return page.locator(".mitoem-plot").get_attribute("data-drawn")
+
+
+def box(page: Page, number: int) -> float:
+    """Draw a box, each time another one; milliseconds until the rows it keeps are there."""
+    area = page.locator(".mitoem-plot .nsewdrag").first.bounding_box()
+    assert area is not None
+    before, share = shown(page), 0.35 + 0.03 * (number % 10)
+    page.mouse.move(area["x"] + area["width"] * share, area["y"] + 12)
+    page.mouse.down()
+    far = (area["x"] + area["width"] * (share + 0.3), area["y"] + area["height"] - 12)
+    page.mouse.move(*far, steps=4)
+    page.mouse.up()
+    return until(page, lambda: shown(page) != before)
+
+
+def row(page: Page, number: int) -> float:
+    """Press a row's box; milliseconds until the plot marks the instance."""
+    table = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert table is not None
+    before = drawn(page)
+    page.mouse.click(table["x"] + 16, table["y"] + 52 + 33 * number)
+    return until(page, lambda: drawn(page) != before)
+
+
+def told(times: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(times)), "worst": round(max(times))}
+
+
+def walk(page: Page, base: str, repeats: int) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for plot in ("Histogram", "Scatter", "Cumulative"):
+        page.goto(f"{base}/instances?volume=many&cut=0&plot={plot}")
+        page.locator(".mitoem-plot[data-drawn]").wait_for(timeout=60_000)
+        page.wait_for_timeout(3000)
+        result[f"box on {plot.lower()}, ms"] = told([box(page, n) for n in range(repeats)])
+    page.goto(f"{base}/instances?volume=many&cut=0")
+    page.locator(".mitoem-plot[data-drawn]").wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
+    result["row to mark in the plot, ms"] = told([row(page, n) for n in range(repeats)])
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=25_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--data", type=Path, help="a root that holds the volume already")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = asked.data or Path(folder)
+        if not (root / "many").is_dir():
+            make(root, asked.rows)
+        rows = len(mitoem.table("many", data=root))
+        os.environ["MITOEM_DATA"] = str(root)
+        with serving(root) as (base, _), sync_playwright() as play:
+            browser = play.chromium.launch(
+                executable_path=os.environ.get("MITOEM_CHROMIUM", "/usr/bin/chromium"), args=FLAGS
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            result = {"rows": rows} | walk(page, base, asked.repeats)
+            browser.close()
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

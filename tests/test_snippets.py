@@ -1,0 +1,78 @@
+"""What the pages offer to copy as Python runs, and makes again what the page shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_pages import fine, visit
+
+import mitoem
+from mitoem import jobs
+
+INSTANCES = [
+    {"plot": plot, "f": text, "group": group, "cut": cut, "sel": "2"}
+    for plot in ("Histogram", "Cumulative", "Scatter")
+    for text, group, cut in (
+        ("", "none", "1"),
+        ('volume_um3 > 0.001 and split == "none"', "size_class", "0"),
+        ("volume_um3 > 0.001", "volume", "1"),
+    )
+]
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("small_data")
+@pytest.mark.parametrize("query", INSTANCES)
+def test_every_snippet_of_the_instances_page_runs(query: dict[str, str], tmp_path: Path) -> None:
+    app = visit("instances", {"volume": "phantom-h", **query})
+    fine(app)
+    snippets = [one.value for one in app.code if one.language == "python"]
+    assert len(snippets) == 2, "the plot's and the table's"
+    for number, text in enumerate(snippets):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = run(text, folder)
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+        assert {path.suffix for path in folder.iterdir()} <= {".html", ".csv"}
+        assert [*folder.iterdir()]
+
+
+def test_the_snippet_of_the_rows_gives_the_rows(small_data: Path, tmp_path: Path) -> None:
+    app = visit("instances", {"volume": "phantom-h", "f": "volume_um3 > 0.001", "cut": "1"})
+    (text,) = (one.value for one in app.code if "to_csv" in one.value)
+    run(text, tmp_path)
+    found = pd.read_csv(tmp_path / "instances.csv")
+    shown = app.dataframe[0].value
+    assert found["instance_id"].tolist() == shown["instance_id"].tolist()
+    whole = mitoem.table("phantom-h", data=small_data)
+    assert found.columns.tolist() == whole.columns.tolist()
+
+
+def test_every_snippet_of_the_evaluate_page_runs(own_root: Path, tmp_path: Path) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    guess = np.where(volume.read(layer="truth") % 3 > 0, volume.read(layer="truth"), 0)
+    mitoem.add_labels(volume, "guess", guess, kind="prediction", data=own_root)
+    app = visit("evaluate", {"volume": "phantom-h"})
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
+    app.run()
+    fine(app)
+    snippets = [one.value for one in app.code if one.language == "python"]
+    assert len(snippets) == 2, "the curve's and the metrics'"
+    for text in snippets:
+        done = run(text, tmp_path)
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+    assert (tmp_path / "average_precision.html").is_file()
