@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,6 +17,8 @@ from mitoem import export, front
 from mitoem.front.downloads import Kind
 from mitoem.ui import address, menu, snippets
 from mitoem.ui.address import Here
+
+_NAMES: Mapping[Kind, str] = {"csv": "CSV", "parquet": "Parquet"}
 
 
 def row(at: Here, table: pd.DataFrame, *, expression: str, shown: int) -> None:
@@ -44,8 +47,8 @@ def _tables(at: Here, total: int, expression: str, shown: int) -> None:
     st.markdown("**Table** with a JSON that says where it comes from, in a zip")
     for kind in get_args(Kind):
         with st.container(horizontal=True, gap="small"):
-            _save(at, f"{kind.upper()} · {shown:,} shown", expression, kind, which="shown")
-            _save(at, f"{kind.upper()} · all {total:,}", "", kind, which="all")
+            _save(at, f"{_NAMES[kind]} · {shown:,} shown", expression, kind, which="shown")
+            _save(at, f"{_NAMES[kind]} · all {total:,}", "", kind, which="all")
 
 
 def _save(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mitoem import jobs
 from mitoem.errors import MitoEMError, TableMissing, VolumeInvalid
+from mitoem.morphometry.skeleton import SWELLING, THIN_NM
 from mitoem.ui import cache, panels, runs, selecting
 from mitoem.ui.address import Here
 
@@ -52,8 +53,10 @@ def _measure(volume: str, labels: str, **more: bool) -> None:
 
 
 def lengths(at: Here, table: pd.DataFrame) -> None:
-    """Offer to measure lengths and branches, which take long; or show how that goes."""
+    """Offer to measure lengths and branches, which take long; or tell what they showed."""
     labels = at.view.labels or ""
+    if table["length_um"].notna().any():
+        _strings(table)
     if table.empty or table["length_um"].notna().any():
         return
     request: dict[str, Any] = {"volume": at.info.name, "labels": labels, "skeletons": True}
@@ -69,6 +72,16 @@ def lengths(at: Here, table: pd.DataFrame) -> None:
         "skeleton of each instance: the slow columns. They are kept with the table.",
         on_click=_measure,
         kwargs=request,
+    )
+
+
+def _strings(table: pd.DataFrame) -> None:
+    """How many instances may be strings, by which rule."""
+    count = int(table["possible_moas"].fillna(False).sum())
+    st.caption(
+        f"{count:,} of {len(table):,} instances are possible mitochondria on a string: their "
+        f"skeleton has a stretch of radius up to {THIN_NM:g} nm between two swellings at least "
+        f"{SWELLING:g} times as thick. A hint for the eye, no finding."
     )
 
 

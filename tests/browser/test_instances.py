@@ -270,7 +270,7 @@ def test_tables_are_downloaded_with_what_says_where_they_come_from(
     assert "synthetic" in name and content == tables.to_csv(some)
     page.get_by_role("button", name="Download", exact=True).click()
     page.get_by_text("with a JSON that says where it comes from").wait_for()
-    for kind, writer in (("CSV", tables.to_csv), ("PARQUET", tables.to_parquet)):
+    for kind, writer in (("CSV", tables.to_csv), ("Parquet", tables.to_parquet)):
         for text, rows in ((f"{kind} · {len(some)} shown", some), (f"{kind} · all", whole)):
             _, content = saved(re.compile(re.escape(text)))
             with zipfile.ZipFile(io.BytesIO(content)) as file:
