@@ -1,12 +1,18 @@
-"""Datasets: the volumes of this server, and the MitoEM dataset card with its corrections."""
+"""Datasets: the volumes of this server, the MitoEM card, and its numbers against measured ones."""
 
 import streamlit as st
 
-from mitoem.ui import cache, cards, facts, panels
+from mitoem.ui import agreement, cache, cards, facts, getting, panels
 
 st.title("Volumes on this server")
 names = cache.volume_names()
 panels.faults(cache.roots().faults())
+st.caption(
+    "On this page: [volumes](#volumes-on-this-server) · "
+    "[published against measured](#published-against-measured) · "
+    "[the dataset card, checked](#the-dataset-card-checked) · [get the data](#get-the-data) · "
+    "[cite](#cite)"
+)
 if not names:
     panels.empty(
         "No volumes here yet",
@@ -14,13 +20,20 @@ if not names:
         "take less than a minute; or ingest images of your own.",
         code=f"{panels.DEMO}\n{panels.INGEST}",
     )
+cards.style()
 for start in range(0, len(names), 2):
     for column, name in zip(st.columns(2), names[start : start + 2], strict=False):
         with column, panels.edge():
             cards.volume(name)
 
-st.header("MitoEM2021: the dataset card, checked", divider="gray")
+st.header("Published against measured", divider="gray")
+with panels.edge():
+    agreement.section()
+
 card, counts = facts.card(), facts.counts()
+st.header(
+    "MitoEM2021: the dataset card, checked", divider="gray", anchor="the-dataset-card-checked"
+)
 st.markdown(
     f"{card['note']}  \n"
     f":green-badge[confirmed] {counts['confirmed']} · {card['statuses']['confirmed']}  "
@@ -33,20 +46,18 @@ for number, table in enumerate(card["tables"]):
         st.caption(table["note"])
     with st.container(key=f"facts_{number}"):
         st.table(facts.frame(table["rows"]))
-
-left, right = st.columns(2)
-with left:
-    st.subheader("Published counts")
-    st.caption(card["published_note"])
-    st.dataframe(facts.published(), hide_index=True)
-with right:
-    st.subheader("Published results")
-    st.caption(card["results"]["note"])
-    st.dataframe(facts.results(), hide_index=True)
+st.subheader("Published results")
+st.caption(card["results"]["note"])
+st.table(facts.results(), width="content")
 
 st.header("Get the data", divider="gray")
-st.markdown(facts.how_to_get())
-st.code(facts.COMMANDS, language="bash")
-st.caption(facts.room(cache.roots().writable))
-st.subheader("Cite")
-st.code(card["citation"], language="bibtex", wrap_lines=True)
+with panels.edge():
+    getting.section(cache.roots().roots)
+
+st.header("Cite", divider="gray")
+st.markdown(f"Licence of the data: {card['licence']}. This program: MIT.")
+(first, *others) = facts.citations().items()
+facts.cite(*first)
+for column, one in zip(st.columns(len(others)), others, strict=True):
+    with column:
+        facts.cite(*one)

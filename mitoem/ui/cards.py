@@ -5,24 +5,48 @@ from __future__ import annotations
 import streamlit as st
 
 from mitoem import render
+from mitoem.errors import MitoEMError
+from mitoem.front import agreement
 from mitoem.geometry import Box
-from mitoem.manifest import VolumeInfo
-from mitoem.ui import address, cache, menu
+from mitoem.manifest import LabelSet, VolumeInfo
+from mitoem.ui import address, cache, facts, menu, panels
 from mitoem.ui.controls import SYNTHETIC
 
 PREVIEW_PIXELS = 320
+MOST_LABELS = 3
+"""Label sets, or boxes of one, that a card names before it is unfolded."""
+
+_DIGEST = {
+    True: "of the arrays as they were drawn",
+    False: "as `sha256sum` prints it; of a folder, over its files' names, sizes and digests",
+}
+
+_CSS = """
+<style>
+[class*="st-key-card_"] :is(h4, p, li, code) { overflow-wrap: anywhere; }
+[class*="st-key-card_"] h4 { padding-top: 0; }
+[class*="st-key-card_"] [data-testid="stImage"] img { max-height: 17rem; object-fit: contain;
+  object-position: left top; }
+</style>
+"""
+
+
+def style() -> None:
+    """The rules of the cards; once per page, before the first."""
+    st.html(_CSS)
 
 
 def volume(name: str) -> None:
     """Preview, facts, label sets, sources and citation of one volume."""
     found = cache.volume(name)
     info = found.info
-    with st.container(border=True, key=f"card_{name.replace('.', '_')}"):
-        picture, facts = st.columns([2, 3], gap="medium")
-        picture.image(preview(name, info.version), width="stretch")
-        with facts:
-            badge = f" :orange-badge[{SYNTHETIC}]" if info.synthetic else ""
-            st.markdown(f"#### {info.name}{badge}")
+    key = f"card_{name.replace('.', '_')}"
+    with st.container(border=True, key=key, height="stretch"):
+        picture, facts_of_it = st.columns([2, 3], gap="medium")
+        with picture:
+            _picture(info)
+        with facts_of_it:
+            st.markdown(f"#### {facts.plain(info.name)}{_badges(info)}")
             st.markdown(summary(info))
             st.button(
                 "Explore",
@@ -31,15 +55,34 @@ def volume(name: str) -> None:
                 on_click=_open,
                 args=(name,),
             )
-        with st.expander("Sources, checksums, citation"):
+        with st.expander("Sources, checksums, labels, citation"):
             _provenance(info)
     if st.session_state.pop("mitoem_go", "") == name:
         st.switch_page(menu.page("explore"))
 
 
+def _picture(info: VolumeInfo) -> None:
+    """The preview, or why there is none; the rest of the card stands without it."""
+    try:
+        st.image(preview(info.name, info.version), width="stretch")
+    except MitoEMError as error:
+        panels.empty(
+            "No preview",
+            f"{type(error).__name__}: {facts.plain(str(error)[:120])} …",
+            code=f"python -m mitoem check {info.name}",
+        )
+
+
 def _open(name: str) -> None:
     address.enter(name)
     st.session_state["mitoem_go"] = name
+
+
+def _badges(info: VolumeInfo) -> str:
+    """What a person must not miss of a volume."""
+    letter = agreement.identify(info).letter
+    known = f" :green-badge[MitoEM {letter}]" if letter else ""
+    return f" :orange-badge[{SYNTHETIC}]" if info.synthetic else known
 
 
 def summary(info: VolumeInfo) -> str:
@@ -51,18 +94,38 @@ def summary(info: VolumeInfo) -> str:
     voxel = " × ".join(f"{v:g}" for v in info.voxel_size)
     lines = [
         f"**{z:,} × {y:,} × {x:,}** voxels (z, y, x)",
-        f"**{voxel}** nm a voxel · {info.voxel_size_source}",
-        f"**{extent}** µm",
+        f"**{voxel}** nm a voxel · {facts.plain(info.voxel_size_source)}",
+        f"**{extent}** µm · {_size(stored(info))} on disk",
     ]
-    for labels in info.labels:
-        share = 100 * sum(box.size for box in labels.coverage) / Box.whole(info.shape).size
-        lines.append(
-            f"**{labels.instances:,}** instances in “{labels.name}” · {share:.3g} % labelled"
-        )
+    lines += [_labels_line(info, one) for one in info.labels[:MOST_LABELS]]
+    if len(info.labels) > MOST_LABELS:
+        lines.append(f"and {len(info.labels) - MOST_LABELS} more label sets, listed below")
+    if not info.labels:
+        lines.append("no labels")
     if info.splits:
-        lines.append(" · ".join(f"{s.name} {s.start}–{s.stop - 1}" for s in info.splits))
-    lines.append(f"licence: {info.licence}")
+        lines.append(
+            " · ".join(f"{facts.plain(s.name)} {s.start}–{s.stop - 1}" for s in info.splits)
+        )
+    lines.append(f"licence: {facts.plain(info.licence)}")
     return "  \n".join(lines)
+
+
+def _labels_line(info: VolumeInfo, labels: LabelSet) -> str:
+    share = 100 * sum(box.size for box in labels.coverage) / Box.whole(info.shape).size
+    kind = " · prediction" if labels.kind == "prediction" else ""
+    return (
+        f"**{labels.instances:,}** instances in “{facts.plain(labels.name)}” · "
+        f"{share:.3g} % labelled{kind}"
+    )
+
+
+def stored(info: VolumeInfo) -> int:
+    """Bytes on disk of every array of a volume."""
+    return sum(size for files in info.shards.values() for size in files.values())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -89,16 +152,41 @@ def preview(name: str, version: str) -> bytes:
     return render.Figure(render.overlay(grey, ids, paint=paint), 1.0, None, "").png()
 
 
+def checksums(info: VolumeInfo) -> str:
+    """The sources as ``sha256sum`` prints them, a line each."""
+    return "\n".join(f"{one.sha256}  {one.file}" for one in info.sources)
+
+
 def _provenance(info: VolumeInfo) -> None:
     if info.description:
-        st.markdown(info.description)
-    for source in info.sources:
-        st.markdown(
-            f"**{source.role}** · {source.file} · {source.format} · {source.bytes / 1e6:,.1f} MB"
+        st.markdown(facts.plain(info.description))
+    st.markdown(
+        "\n".join(
+            f"- **{facts.plain(one.role)}** · {facts.plain(one.file)} · "
+            f"{facts.plain(one.format)} · {_size(one.bytes)}"
+            for one in info.sources
         )
-        st.code(f"sha256 {source.sha256}", language=None)
-    for labels in info.labels:
-        if labels.provenance:
-            st.caption(f"{labels.name}: {labels.provenance}")
+        or "Its sources are not recorded."
+    )
+    if info.sources:
+        st.caption(f"SHA-256 {_DIGEST[info.synthetic]}")
+        st.code(checksums(info), language=None, wrap_lines=True)
+    lines = [_labels_line(info, one) + _covered(one) for one in info.labels]
+    st.markdown("\n".join(f"- {line}" for line in lines) or "No labels.")
     if info.citation:
-        st.code(info.citation, language="bibtex")
+        st.code(info.citation, language="bibtex", wrap_lines=True)
+    elif info.synthetic:
+        st.caption("Nothing to cite but [this program](#cite).")
+    elif agreement.identify(info).letter:
+        st.caption("Cite [the data set](#cite); its licence is told there.")
+    else:
+        st.caption("No citation is recorded for this volume.")
+
+
+def _covered(labels: LabelSet) -> str:
+    """Which boxes are labelled, and where the labels come from."""
+    boxes = [f"`{box}`" for box in labels.coverage[:MOST_LABELS]]
+    more = len(labels.coverage) - len(boxes)
+    text = ", ".join(boxes) + (f" and {more} more" if more else "")
+    origin = f" · {facts.plain(labels.provenance)}" if labels.provenance else ""
+    return f" · z,y,x {text or 'nowhere'}{origin}"

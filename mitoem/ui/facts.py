@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import streamlit as st
+
+from mitoem.front.agreement import Published
+from mitoem.version import VERSION
 
 COLUMNS = {
     "field": "Field",
@@ -22,10 +25,19 @@ COLUMNS = {
 
 _BADGE = {"confirmed": "green", "corrected": "orange", "unverified": "gray"}
 
+_TOOL = f"""@software{{mitoem_explorer,
+  title   = {{{{MitoEM}} explorer}},
+  author  = {{{{The MitoEM explorer authors}}}},
+  version = {{{VERSION}}},
+  year    = {{2026}},
+  note    = {{MIT licence}}
+}}
+"""
+
 
 @cache
 def card() -> dict[str, Any]:
-    """Everything that is known of the card: its tables, citation, published numbers."""
+    """Everything that is known of the card: its tables, citations, published numbers, files."""
     text = (files("mitoem") / "assets" / "mitoem2021.json").read_text(encoding="utf-8")
     data: dict[str, Any] = json.loads(text)
     return data
@@ -45,48 +57,38 @@ def counts() -> dict[str, int]:
     return {status: found.count(status) for status in _BADGE}
 
 
-COMMANDS = """python -m mitoem ingest R --image EM30-R-im.zip --labels EM30-R-mito-train-val-v2.zip
-python -m mitoem ingest H --image EM30-H-im.zip --labels EM30-H-mito-train-val-v2.zip"""
-
-_VOXELS = 1000 * 4096 * 4096
-"""Voxels of one MitoEM volume."""
-
-_GIGABYTE = 1e9
-_STORED = 1.3
-"""Bytes on disk per voxel: grey values hardly compress, and the coarser levels add a third."""
-
-
-def published() -> pd.DataFrame:
-    """Published instance counts of both volumes."""
-    names = {
-        "volume": "Volume",
-        "instances": "Instances, labelled half",
-        "density_per_um3": "Density (1/µm³)",
-        "whole_volume_about": "Instances, whole volume (about)",
-    }
-    return pd.DataFrame(card()["published"]).rename(columns=names)
+@cache
+def published() -> tuple[Published, ...]:
+    """Every published number that can be set against a measured one."""
+    return tuple(Published(**one) for one in card()["published"])
 
 
 def results() -> pd.DataFrame:
     """Published challenge results, each with metric, split and label version."""
-    return pd.DataFrame(card()["results"]["rows"]).rename(columns=str.capitalize)
+    out = pd.DataFrame(card()["results"]["rows"]).rename(columns=str.capitalize)
+    out[["R", "H"]] = out[["R", "H"]].map("{:.3f}".format)
+    return out.set_index("Method")
 
 
-def how_to_get() -> str:
-    """Where the data is, and what to do with it."""
-    return (
-        "1. Register at [mitoem.grand-challenge.org](https://mitoem.grand-challenge.org/) and "
-        "download images and labels of each volume; the terms do not allow passing them on.\n"
-        "2. One line per volume makes it browsable here; ingest resumes where it stopped."
-    )
+def citations() -> dict[str, str]:
+    """What to cite, as BibTeX: the data set, the challenge, this program."""
+    return {
+        "The data set": card()["citation"],
+        "The challenge and its results": card()["challenge_citation"],
+        "This program": _TOOL,
+    }
 
 
-def room(root: Path) -> str:
-    """Whether one MitoEM volume fits the disk of this root."""
-    there = next(path for path in (root, *root.parents) if path.exists())
-    free, need = shutil.disk_usage(there).free / _GIGABYTE, _VOXELS * _STORED / _GIGABYTE
-    verdict = "enough for one volume" if free > need else "not enough for one volume"
-    return (
-        f"A volume of 1000 × 4096 × 4096 voxels takes about {need:.0f} GB with its coarser "
-        f"levels, beside the downloaded zips. Free on this disk: {free:.0f} GB, {verdict}."
-    )
+def cite(title: str, bibtex: str) -> None:
+    """One citation, with a button that copies it."""
+    st.markdown(f"**{title}**")
+    st.code(bibtex, language="bibtex", wrap_lines=True)
+
+
+def plain(text: str) -> str:
+    r"""The text with nothing in it that Markdown would read as a sign.
+
+    >>> plain("stack_1*.tif")
+    'stack\\_1\\*.tif'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#$~|:!])", r"\\\1", text)
