@@ -67,7 +67,8 @@ def _on_cluster(
         try:
             for future in cluster.as_completed(futures, loop=client.loop):
                 _stop(cancelled)
-                yield futures[future], future.result()
+                # Results that were fetched must not be kept on the cluster until the end.
+                yield futures.pop(future), future.result()
         finally:
             client.cancel(list(futures))
 

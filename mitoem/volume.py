@@ -48,6 +48,10 @@ class Volume:
         self.digest = digest
         self._stores: dict[tuple[str, int], ts.TensorStore] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels to another process as its address, and is opened there."""
+        return open_at, (self.url,)
+
     def __repr__(self) -> str:
         return f"Volume({self.info.name!r}, {self.info.shape}, {self.url!r})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import files
 import numpy as np
+import pandas as pd
 import pytest
 
 import mitoem
@@ -89,3 +91,18 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     address = f"tcp://127.0.0.1:{_free_port()}"
     with pytest.raises(errors.SchedulerUnreachable, match=address):
         list(blocks.each(len, ["a"], scheduler=address))
+
+
+def test_a_cluster_measures_the_same_table_as_this_process(
+    scheduler: str, small_root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small_root / "phantom-h", tmp_path / "phantom-h")
+    ask = {"skeletons": True, "data": tmp_path}
+    here = mitoem.measure("phantom-h", **ask)
+    seen: list[float] = []
+    there = mitoem.measure(
+        "phantom-h", scheduler=scheduler, progress=lambda done, _: seen.append(done), **ask
+    )
+    pd.testing.assert_frame_equal(here, there, check_exact=True)
+    assert there["length_um"].notna().all()
+    assert seen == sorted(seen) and seen[-1] == 1

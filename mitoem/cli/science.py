@@ -20,7 +20,12 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add measure, table, mesh, figure, predict and evaluate."""
     one = commands.add_parser("measure", parents=[shared], help="measure every instance")
     one.add_argument("name", metavar="NAME[/LABELS]")
-    one.add_argument("--skeletons", action="store_true", help="lengths and branches too (slow)")
+    one.add_argument(
+        "--skeletons",
+        action=argparse.BooleanOptionalAction,
+        help="lengths and branches too (slow); without the word, as the table before had them",
+    )
+    one.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster")
     one.set_defaults(run=_measure)
     told = "write the instance table, and beside it a JSON that says where it comes from"
     one = commands.add_parser("table", parents=[shared], help=told)
@@ -71,6 +76,7 @@ def _measure(arguments: argparse.Namespace, console: Console) -> Answer:
         volume,
         chosen,
         skeletons=arguments.skeletons,
+        scheduler=arguments.scheduler,
         data=arguments.data,
         progress=console.progress,
     )

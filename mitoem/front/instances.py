@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import pandas as pd
 
-from mitoem import catalog, filters, meshes, morphometry, tables
-from mitoem.errors import InstanceNotFound, TableMissing
+from mitoem import blocks, catalog, filters, meshes, morphometry, tables
+from mitoem.catalog import Catalog
+from mitoem.errors import InstanceNotFound, TableMissing, VolumeInvalid
 from mitoem.front.shelves import Cancelled, Data, Progress, resolved
 from mitoem.geometry import Box
 from mitoem.volume import Volume, coarse
@@ -18,7 +20,8 @@ def measure(
     volume: str | Volume,
     labels: str = "truth",
     *,
-    skeletons: bool = False,
+    skeletons: bool | None = None,
+    scheduler: str | None = None,
     data: Data = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
@@ -26,19 +29,27 @@ def measure(
     """Measure every instance of a label set and keep the table beside the volume.
 
     One row per instance; the columns are ``mitoem.morphometry.COLUMNS``. ``skeletons`` fills
-    lengths, branches and radii too, which takes most of the time.
+    lengths, branches and radii too, which takes most of the time; None does so when the table
+    that is replaced has them. ``scheduler``, or ``MITOEM_SCHEDULER``: a Dask cluster that does the
+    work; the table is the same. Raises LabelsNotFound, RunCancelled, SchedulerUnreachable.
     """
     known = catalog.from_environment(data)
     target = resolved(volume, data=data)
     info, one = target.info, target.info.label_set(labels)
+    if skeletons is None:
+        skeletons = _had_skeletons(known, target, labels)
+    address, each = blocks.scheduler_address(scheduler), None
+    if address is not None:
+        each = partial(blocks.each, scheduler=address, cancelled=cancelled)
     frame = morphometry.measure_blocks(
-        lambda box: target.read(box, layer=labels),
+        partial(target.read, layer=labels),
         target.read,
         info.shape,
         voxel_size=info.voxel_size,
         regions=one.coverage,
         splits=info.splits,
         skeletons=skeletons,
+        each=each,
         progress=None if progress is None else lambda done, _: progress(done, "measure"),
         cancelled=cancelled,
     )
@@ -53,6 +64,15 @@ def measure(
     }
     tables.write(known.tables(target), labels, frame, provenance=provenance)
     return frame
+
+
+def _had_skeletons(known: Catalog, volume: Volume, labels: str) -> bool:
+    """Whether the table of these labels, current or not, was measured with skeletons."""
+    try:
+        note = tables.provenance(known.tables(volume), labels)
+    except VolumeInvalid:
+        return False
+    return bool(note and note.get("skeletons"))
 
 
 def table(

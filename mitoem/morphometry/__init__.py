@@ -5,7 +5,14 @@ cluster, send ``block_partial`` to where the blocks are, add what comes back, an
 """
 
 from mitoem.morphometry.block import block_partial, halo
-from mitoem.morphometry.columns import COLUMNS, MEDIUM_VOXELS, SMALL_VOXELS, Column
+from mitoem.morphometry.columns import (
+    COLUMNS,
+    MEDIUM_VOXELS,
+    SMALL_VOXELS,
+    SWELLING,
+    THIN_NM,
+    Column,
+)
 from mitoem.morphometry.partial import Partial
 from mitoem.morphometry.skeleton import Skeleton, skeleton
 from mitoem.morphometry.stream import (
@@ -24,6 +31,8 @@ __all__ = [
     "MEDIUM_VOXELS",
     "NO_SPLIT",
     "SMALL_VOXELS",
+    "SWELLING",
+    "THIN_NM",
     "Column",
     "Partial",
     "Skeleton",

@@ -34,6 +34,16 @@ _SKELETON: Final = "Lee, Kashyap and Chu 1994 (thinning)"
 _EIGEN: Final = "principal axes of the second moments"
 _CHALLENGE: Final = "MitoEM challenge, Wei et al. MICCAI 2020"
 
+SWELLING: Final = 2.0
+"""A stretch is a thin one between swellings when both swellings are so many times as thick.
+
+Mitochondria on a string have tubes of 40–60 nm between bodies of 200 nm and more: Zhang et al.,
+Sci Rep 6:18725 (2016). Twice is the cautious end.
+"""
+
+THIN_NM: Final = 80.0
+"""Largest radius of a stretch that counts as thin, in nm."""
+
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("instance_id", "", "label value of the instance", "", "int64"),
     Column("voxel_count", "", "number of voxels", "", "int64"),
@@ -125,8 +135,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "possible_moas",
         "",
-        "possible mitochondrion on a string: along the skeleton a stretch of radius up to 80 nm "
-        "between two swellings each at least twice as thick",
+        f"possible mitochondrion on a string: along the skeleton a stretch of radius up to "
+        f"{THIN_NM:g} nm between two swellings each at least {SWELLING:g} times as thick",
         "after Zhang et al. 2016",
         "boolean",
     ),

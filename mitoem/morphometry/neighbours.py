@@ -7,7 +7,7 @@ the points within reach of the other's box are compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias, overload
@@ -29,6 +29,9 @@ _SAMPLE: Final = 48
 
 _DIRECT: Final = 20_000
 """Pairs of points up to which all distances are cheaper than a tree."""
+
+_FIRST: Final = 32
+"""Neighbours by the gap between boxes that are sorted at first."""
 
 _SLACK: Final = 0.1
 """Nm by which bounds are widened: rounding must not lose what lies exactly on one."""
@@ -191,33 +194,39 @@ def neighbours(
 
 
 class _Search:
-    """The surfaces, and what is known of their distances so far, in nm."""
+    """The surfaces, and what is known of their distances so far, in nm.
+
+    Points are (3, n), an axis after the other: most are ruled out by one axis alone.
+    """
 
     def __init__(self, packed: Sequence[NDArray[np.int64]], voxel_size: VoxelSize) -> None:
-        half = np.array(voxel_size, np.float32) / 2
+        half = np.array(voxel_size, np.float32)[:, None] / 2
 
         @lru_cache(maxsize=1024)
         def points(row: int) -> NDArray[np.float32]:
-            columns = np.stack(_columns(packed[row]), axis=1)
-            return np.multiply(columns, half, dtype=np.float32)
+            return np.multiply(np.stack(_columns(packed[row])), half, dtype=np.float32)
 
         self.points = points
-        ends = [(points(k).min(axis=0), points(k).max(axis=0)) for k in range(len(packed))]
-        self.low = np.array([a for a, _ in ends], np.float64).reshape(-1, 3)
-        self.high = np.array([b for _, b in ends], np.float64).reshape(-1, 3)
+        ends = [(points(k).min(axis=1), points(k).max(axis=1)) for k in range(len(packed))]
+        self.low = np.array([a for a, _ in ends], np.float64).reshape(-1, 3).T.copy()
+        self.high = np.array([b for _, b in ends], np.float64).reshape(-1, 3).T.copy()
         self.nearest = np.full(len(packed), np.inf)
         self.count = np.zeros(len(packed), np.int64)
 
     def around(self, row: int) -> None:
         """Find the nearest of one instance, and count those near it of a larger row."""
-        apart = np.maximum(self.low - self.high[row], self.low[row] - self.high)
-        gaps = np.linalg.norm(np.maximum(apart, 0), axis=1)
-        gaps[row] = np.inf
-        for other in np.argsort(gaps, kind="stable").tolist():
-            if gaps[other] > max(self.nearest[row], NEAR_NM) or other == row:
+        squares = np.zeros(self.nearest.size)
+        for low, high in zip(self.low, self.high, strict=True):
+            apart = np.maximum(low - high[row], low[row] - high)
+            np.maximum(apart, 0, out=apart)
+            squares += apart * apart
+        squares[row] = np.inf
+        for other in _rising(squares):
+            gap = float(np.sqrt(squares[other]))
+            if gap > max(self.nearest[row], NEAR_NM) or other == row:
                 break
-            near = other > row and gaps[other] <= NEAR_NM
-            if not near and gaps[other] >= self.nearest[row]:
+            near = other > row and gap <= NEAR_NM
+            if not near and gap >= self.nearest[row]:
                 continue
             distance = self._distance(row, other)
             if near and distance <= NEAR_NM:
@@ -233,20 +242,37 @@ class _Search:
         for sample in (_SAMPLE, 4 * _SAMPLE):
             bound = min(bound, float(cdist(_some(a, sample), _some(b, sample)).min()))
             a, b = self._within(a, other, bound), self._within(b, row, bound)
-            if not len(a) or not len(b):
+            if not a.size or not b.size:
                 return np.inf
-            if len(a) * len(b) <= _DIRECT:
-                return float(cdist(a, b).min())
-        found, _ = cKDTree(b, balanced_tree=False).query(a, distance_upper_bound=bound + _SLACK)
+            if a.shape[1] * b.shape[1] <= _DIRECT:
+                return float(cdist(a.T, b.T).min())
+        tree = cKDTree(b.T, balanced_tree=False)
+        found, _ = tree.query(a.T, distance_upper_bound=bound + _SLACK)
         return float(np.min(found))
 
     def _within(self, points: NDArray[np.float32], row: int, bound: float) -> NDArray[np.float32]:
         """The points that lie within ``bound`` of the box of an instance."""
-        apart = np.maximum(np.maximum(self.low[row] - points, points - self.high[row]), 0)
-        near: NDArray[np.float32] = points[(apart * apart).sum(axis=1) <= (bound + _SLACK) ** 2]
-        return near
+        most = (bound + _SLACK) ** 2
+        squares = np.zeros(points.shape[1])
+        for axis in range(3):
+            low, high = self.low[axis, row], self.high[axis, row]
+            apart = np.maximum(low - points[axis], points[axis] - high)
+            squares += np.maximum(apart, 0) ** 2
+            near = np.flatnonzero(squares <= most)
+            if near.size < squares.size:
+                points, squares = points[:, near], squares[near]
+        return points
+
+
+def _rising(values: NDArray[np.float64]) -> Iterator[int]:
+    """Places of the values from the least on, equal ones in order; few are mostly asked for."""
+    first = min(_FIRST, values.size)
+    least = np.flatnonzero(values <= np.partition(values, first - 1)[first - 1])
+    order = least[np.argsort(values[least], kind="stable")]
+    yield from order.tolist()
+    yield from np.argsort(values, kind="stable")[order.size :].tolist()
 
 
 def _some(points: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """About so many of the points, evenly taken."""
-    return points[:: len(points) // count + 1]
+    """About so many of the points (3, n), evenly taken, as (count, 3)."""
+    return points[:, :: points.shape[1] // count + 1].T

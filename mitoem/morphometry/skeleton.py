@@ -20,23 +20,13 @@ from scipy.spatial.distance import cdist
 
 from mitoem.geometry import VoxelSize
 from mitoem.morphometry.cable import Cable, trace
+from mitoem.morphometry.columns import SWELLING, THIN_NM
 
 CUBE_NM: Final = 16.0
 """Edge of the cubes that the mask is resampled to; the largest voxel edge when that is smaller."""
 
 SMOOTH_NM: Final = 20.0
 """Standard deviation of the Gaussian before thinning, in nm."""
-
-SWELLING: Final = 2.0
-"""A stretch is a thin one between swellings when both swellings are so many times as thick.
-
-Mitochondria on a string have tubes of 40–60 nm between bodies of 200 nm and more: Zhang et al.,
-Sci Rep 6:18725 (2016). Twice is the cautious end.
-"""
-
-THIN_NM: Final = 80.0
-"""Largest radius of a stretch that counts as thin, in nm."""
-
 
 REACH: Final = 2.0
 """Every place of the body lies within so many radii of the line; beyond, a branch was lost."""

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import product
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mitoem.errors import LabelsInvalid, RunCancelled, ShapeMismatch
+from mitoem.errors import LabelsInvalid, ShapeMismatch
 from mitoem.geometry import Box, Index, VoxelSize
-from mitoem.labels import check
-from mitoem.morphometry.block import block_partial, halo
-from mitoem.morphometry.border import within
 from mitoem.morphometry.partial import Partial
-from mitoem.morphometry.skeleton import Skeleton, skeleton
+from mitoem.morphometry.skeleton import Skeleton
+from mitoem.morphometry.spread import Cancelled, Each, Measured, Reader, Thinned, threads
 from mitoem.morphometry.table import SplitLike, finish
 
-Reader: TypeAlias = Callable[[Box], NDArray[np.generic]]
-"""Reads a box of a volume: an array of the box's shape."""
-
 Progress: TypeAlias = Callable[[float, str], None]
-Cancelled: TypeAlias = Callable[[], bool]
 
 BLOCK: Final[Index] = (64, 512, 512)
 """Core of a block in voxels (z, y, x): whole chunks of 32 × 128 × 128."""
 
-_MOST_WORKERS: Final = 8
 _ADD_TOGETHER: Final = 16
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def measure(
@@ -97,13 +84,15 @@ def measure_blocks(
     skeletons: bool = False,
     block: Index = BLOCK,
     workers: int | None = None,
+    each: Each | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> pd.DataFrame:
     """Measure every instance of a volume that is read box by box; else as ``measure``.
 
     ``regions``: the boxes that were labelled, empty for the whole volume. Readers are called from
-    several threads when ``workers`` is not 1.
+    several threads when ``workers`` is not 1. ``each``: where blocks and skeletons are worked on,
+    instead of in threads here.
     """
     partial = volume_partial(
         read_labels,
@@ -114,6 +103,7 @@ def measure_blocks(
         neighbours=neighbours,
         block=block,
         workers=workers,
+        each=each,
         progress=_share(progress, 0.0, 0.3 if skeletons else 0.7),
         cancelled=cancelled,
     )
@@ -125,6 +115,7 @@ def measure_blocks(
             voxel_size=voxel_size,
             regions=regions,
             workers=workers,
+            each=each,
             progress=_share(progress, 0.3, 0.8),
             cancelled=cancelled,
         )
@@ -148,29 +139,18 @@ def volume_partial(
     neighbours: bool = False,
     block: Index = BLOCK,
     workers: int | None = None,
+    each: Each | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Partial:
     """The sums of a whole volume: what ``measure_blocks`` makes its table of."""
     labelled = tuple(region.inside(shape) for region in regions) or (Box.whole(shape),)
     cores = tuple(blocks(labelled, block))
-    margin = halo(voxel_size)
-
-    def one(core: Box) -> Partial:
-        outer = core.grow(margin, within=shape)
-        return block_partial(
-            check(_read(read_labels, outer, "labels")),
-            None if read_image is None else _read(read_image, core, "image"),
-            core=core,
-            origin=outer.start,
-            voxel_size=voxel_size,
-            regions=labelled,
-            neighbours=neighbours,
-        )
-
+    one = Measured(read_labels, read_image, shape, voxel_size, labelled, neighbours)
+    results = (each or threads(workers, cancelled))(one, cores)
     total = Partial.none(image=read_image is not None)
     waiting: list[Partial] = []
-    for done, partial in enumerate(_each(one, cores, workers, cancelled), start=1):
+    for done, (_, partial) in enumerate(results, start=1):
         waiting.append(partial)
         if len(waiting) == _ADD_TOGETHER or done == len(cores):
             total = Partial.total([total, *waiting])
@@ -187,24 +167,24 @@ def volume_skeletons(
     voxel_size: VoxelSize,
     regions: Sequence[Box] = (),
     workers: int | None = None,
+    each: Each | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> list[Skeleton]:
     """The skeleton of every instance of the sums, each from a crop that is read again."""
-
-    def one(row: int) -> Skeleton:
-        low, high = partial.low[row].tolist(), partial.high[row].tolist()
-        box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-        labels = check(_read(read_labels, box, "labels"))
-        mask = within(labels, box, regions or (box,)) == partial.ids[row]
-        return skeleton(mask, voxel_size=voxel_size)
-
-    rows, found = range(partial.ids.size), []
-    for line in _each(one, rows, workers, cancelled):
-        found.append(line)
+    rows = [
+        (int(instance_id), Box((low[0], low[1], low[2]), (high[0], high[1], high[2])))
+        for instance_id, low, high in zip(
+            partial.ids, partial.low.tolist(), partial.high.tolist(), strict=True
+        )
+    ]
+    one = Thinned(read_labels, tuple(regions), voxel_size)
+    found: dict[int, Skeleton] = {}
+    for number, line in (each or threads(workers, cancelled))(one, rows):
+        found[number] = line
         if progress is not None:
             progress(len(found) / len(rows), f"skeleton {len(found)} of {len(rows)}")
-    return found
+    return [found[number] for number in range(len(rows))]
 
 
 def blocks(regions: Sequence[Box], block: Index) -> Iterator[Box]:
@@ -225,37 +205,9 @@ def blocks(regions: Sequence[Box], block: Index) -> Iterator[Box]:
             yield Box(start, stop)
 
 
-def _each(
-    one: Callable[[T], R], items: Sequence[T], workers: int | None, cancelled: Cancelled | None
-) -> Iterator[R]:
-    """The answer for every item, in order; a few at work at a time, so that few are in memory."""
-    count = workers or min(os.cpu_count() or 1, _MOST_WORKERS, max(len(items), 1))
-    pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(count, thread_name_prefix="measure") as pool:
-        try:
-            for number, item in enumerate(items):
-                if len(pending) > count:
-                    yield pending.popleft().result()
-                if cancelled is not None and cancelled():
-                    raise RunCancelled(f"measuring stopped at {number} of {len(items)} pieces")
-                pending.append(pool.submit(one, item))
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _share(progress: Progress | None, low: float, high: float) -> Progress | None:
     """Progress of a part of the work that takes from ``low`` to ``high`` of the whole."""
     if progress is None:
         return None
     whole = progress
     return lambda done, text: whole(low + done * (high - low), text)
-
-
-def _read(read: Reader, box: Box, what: str) -> NDArray[np.generic]:
-    """A box of a volume; raises ShapeMismatch when the reader gives another shape."""
-    values = read(box)
-    if values.shape != box.shape:
-        raise ShapeMismatch(f"{what} of box {box} have shape {values.shape}, expected {box.shape}")
-    return values

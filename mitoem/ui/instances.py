@@ -9,7 +9,7 @@ import streamlit as st
 
 from mitoem import jobs
 from mitoem.errors import MitoEMError, TableMissing, VolumeInvalid
-from mitoem.morphometry.skeleton import SWELLING, THIN_NM
+from mitoem.morphometry import SWELLING, THIN_NM
 from mitoem.ui import cache, panels, runs, selecting
 from mitoem.ui.address import Here
 

@@ -67,7 +67,11 @@ VARIABLES = (
     ("MITOEM_CACHE_BYTES", "decoded chunks kept in memory", "256 MB"),
     ("MITOEM_TILE_CACHE_BYTES", "encoded tiles kept in memory", "64 MB"),
     ("MITOEM_MESH_CACHE_BYTES", "surfaces kept in memory", "64 MB"),
-    ("MITOEM_SCHEDULER", "Dask scheduler that ingest spreads its work over", "this process"),
+    (
+        "MITOEM_SCHEDULER",
+        "Dask scheduler that ingest and measure use",
+        "this process",
+    ),
     ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
     ("MITOEM_THREADS", "threads of the network", "all processors"),
     ("MITOEM_WORKER_IDLE", "seconds until an idle worker ends", "600"),
