@@ -16,8 +16,8 @@ st.caption(
 if not names:
     panels.empty(
         "No volumes here yet",
-        f"The data root {cache.roots().roots[0]} holds no complete volume. The two demo volumes "
-        "take less than a minute; or ingest images of your own.",
+        f"The data root {getting.place(cache.roots().roots[0])} holds no complete volume. The two "
+        "demo volumes take less than a minute; or ingest images of your own.",
         code=f"{panels.DEMO}\n{panels.INGEST}",
     )
 cards.style()

@@ -255,8 +255,18 @@ def test_without_a_volume_the_published_numbers_and_the_commands_are_there(
     monkeypatch.setenv("MITOEM_DATA", str(tmp_path))
     app = visit("datasets")
     fine(app)
+    assert f"The data root {tmp_path} holds no complete volume" in text(app)
     assert shown(app)["Instances"]["Published"] == "R 5,446 · H 10,552"
     assert getting.COMMANDS in [one.value for one in app.code]
+
+
+@pytest.mark.usefixtures("small_data")
+def test_an_unknown_volume_is_named_and_the_cards_of_the_others_are_there() -> None:
+    app = visit("datasets", {"volume": "atlantis"})
+    assert not app.exception
+    assert "VolumeNotFound" in text(app) and "atlantis" in text(app)
+    assert "#### phantom-h" in text(app)
+    assert shown(app)["Instances"]["Measured"] == "–"
 
 
 def test_a_damaged_preview_leaves_the_rest_of_the_card(own: Path) -> None:

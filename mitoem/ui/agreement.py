@@ -38,6 +38,7 @@ def section() -> None:
     except VolumeNotFound as error:
         if cache.volume_names():
             panels.error(error)
+        st.markdown("Nothing is measured yet. What is published of R and H:")
         _table(_published_alone(), None)
         return
     labels = at.labels

@@ -98,6 +98,11 @@ def rooms(roots: Sequence[str], *, needed: int = NEEDED) -> tuple[Room, ...]:
     return tuple(_room(root, first=number == 0, needed=needed) for number, root in enumerate(roots))
 
 
+def place(root: str) -> str:
+    """A data root as a person writes it: a directory, or a URL."""
+    return str(path_of(root) or root)
+
+
 def _room(root: str, *, first: bool, needed: int) -> Room:
     path = path_of(root)
     if path is None:
