@@ -71,7 +71,11 @@ def smoothing(voxel_size: VoxelSize) -> Smoothing:
 
 
 def _widths(sigma: float) -> tuple[int, ...]:
-    """Three window widths, their joint window centred on a voxel, of variance nearest sigma²."""
+    """Three window widths, their joint window centred on a voxel, of variance nearest sigma².
+
+    All within two of the width that three equal windows would have: so their joint window is
+    near a Gaussian's.
+    """
     around = round(sqrt(4 * sigma**2 + 1))
     sizes = range(max(1, around - 2), around + 3)
     triples = [t for t in combinations_with_replacement(sizes, 3) if sum(t) % 2]
