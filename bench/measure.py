@@ -1,19 +1,23 @@
 """Speed, memory and accuracy of the instance table, beside what people use today.
 
-``python -m bench.measure [--shape 128,1024,1024] [--accuracy] [--out FILE]`` prints one JSON
-object. Volumes are made here: ellipsoids of MitoEM's sizes and density, and a noisy image, on
-disk; every contender runs in a process of its own, reads them through memory maps and has its
-private memory watched. ``--accuracy`` measures bodies of known shape instead.
+``python -m bench.measure [--shape 256,2048,2048] [--accuracy] [--organella PROGRAM] [--out FILE]``
+prints one JSON object. Volumes are made here: ellipsoids of MitoEM's sizes and density, and a noisy
+image, on disk; every contender runs in a process of its own, reads them through memory maps and has
+its private memory watched. ``--accuracy`` measures bodies of known shape instead.
 
 Contenders: ``ours`` (all columns but neighbours and skeletons), ``ours_neighbours``,
 ``ours_skeletons`` (these columns too), ``regionprops`` (scikit-image's table, and a surface by
 marching cubes and a count of parts per instance), ``cc3d`` (statistics: counts, boxes and
-centroids alone), ``scipy`` (sums, centroids, means and deviations by label, alone).
+centroids alone), ``scipy`` (sums, centroids, means and deviations by label, alone), and, where
+``--organella`` names its program (installed in an environment of its own), ``organella process``
+without skeletons, which reads TIFF, writes a Parquet report and measures distances between
+instances up to half a micrometre.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -26,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import tifffile
 from numpy.typing import NDArray
 
 from mitoem.morphometry import measure, measure_blocks, skeleton
@@ -157,17 +162,59 @@ def contend(name: str, folder: Path) -> dict[str, float]:
     }
 
 
-def race(shape: tuple[int, int, int], names: list[str]) -> dict[str, Any]:
-    """All contenders on one volume, and how many times the time of ``ours`` each takes."""
+def organella(program: str, folder: Path) -> dict[str, float]:
+    """The program on the same voxels as TIFF: seconds, and peak memory of all its processes."""
+    part = folder / "objects" / "a"
+    part.mkdir(parents=True)
+    labels = np.load(folder / "labels.npy", mmap_mode="r")
+    tifffile.imwrite(part / "a.tif", np.load(folder / "image.npy", mmap_mode="r"))
+    tifffile.imwrite(part / "a_mito_label.tif", labels)
+    size = ",".join(f"{edge / 1000:g}" for edge in VOXEL)
+    words = [program, "process", str(part.parent), "-o", str(folder / "report.parquet")]
+    began, peak = time.perf_counter(), 0
+    with subprocess.Popen([*words, "--voxel-size-um", size], stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None:
+            peak = max(peak, _private(psutil.Process(run.pid)))
+            time.sleep(0.1)
+    wall = time.perf_counter() - began
+    if run.returncode:
+        raise RuntimeError(f"organella ended with {run.returncode}")
+    return {
+        "seconds": round(wall, 3),
+        "megavoxels_per_second": round(labels.size / wall / 1e6, 1),
+        "peak_private_mib": round(peak / 2**20),
+    }
+
+
+def _private(process: psutil.Process) -> int:
+    """Private bytes of a process and of those that it started."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for one in (process, *process.children(recursive=True)):
+            used = one.memory_info()
+            total += used.rss - used.shared
+    return total
+
+
+def race(shape: tuple[int, int, int], names: list[str], program: str | None) -> dict[str, Any]:
+    """All contenders on one volume, and how many times the time of the first each takes."""
     result: dict[str, Any] = {"shape": shape}
     with tempfile.TemporaryDirectory() as folder:
         make(shape, Path(folder))
         for name in names:
             command = [sys.executable, "-m", "bench.measure", "--contend", name, "--data", folder]
             result[name] = json.loads(subprocess.check_output(command))
+        if program:
+            names = [*names, "organella"]
+            result["organella"] = organella(program, Path(folder))
     for name in names[1:]:
+        more = result[name]["seconds"] - result[names[0]]["seconds"]
         ratio = result[name]["seconds"] / result[names[0]]["seconds"]
         result[name][f"times_{names[0]}"] = round(ratio, 2)
+        if name == "ours_neighbours":
+            result[name]["seconds_of_neighbours"] = round(more, 2)
+        if name == "ours_skeletons":
+            result[name]["skeletons_per_second"] = round(result[name]["instances"] / more, 1)
     return result
 
 
@@ -190,16 +237,26 @@ def accuracy(bodies: int) -> list[dict[str, Any]]:
 
 
 def _errors(body: Body) -> dict[str, float]:
+    """Relative errors of each column that the body has a true value of."""
     row = measure(body.mask, voxel_size=VOXEL).iloc[0]
-    found = {
-        "volume": row["volume_um3"] * 1e9 / body.volume - 1,
-        "surface": row["surface_area_um2"] * 1e6 / body.area - 1,
-        "mci": row["mci"] / (body.area**3 / (16 * np.pi**2 * body.volume**2)) - 1,
+    volume, area = body.volume * 1e-9, body.area * 1e-6
+    major, middle, minor = body.deviations
+    true = {
+        "volume_um3": volume,
+        "surface_area_um2": area,
+        "equivalent_diameter_um": np.cbrt(6 * volume / np.pi),
+        "sphericity": np.cbrt(36 * np.pi * volume**2) / area,
+        "mci": area**3 / (16 * np.pi**2 * volume**2),
+        "surface_to_volume_per_um": area / volume,
+        "elongation": major / middle,
+        "flatness": middle / minor,
     }
+    found = {name: float(row[name] / value - 1) for name, value in true.items()}
     if np.isfinite(body.length):
         line = skeleton(body.mask, voxel_size=VOXEL)
         radius = body.area / (2 * np.pi * body.length)
-        found |= {"length": line.length / body.length - 1, "radius": line.radius_mean / radius - 1}
+        found["length_um"] = line.length / body.length - 1
+        found["radius_mean_um"] = line.radius_mean / radius - 1
     return found
 
 
@@ -209,6 +266,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(CONTENDERS))
     parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--bodies", type=int, default=100)
+    parser.add_argument("--organella", metavar="PROGRAM")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
@@ -220,7 +278,7 @@ def main() -> None:
     elif asked.accuracy:
         result = accuracy(asked.bodies)
     else:
-        result = race((z, y, x), asked.only.split(","))
+        result = race((z, y, x), asked.only.split(","), asked.organella)
     text = json.dumps(result, indent=2)
     print(text)
     if asked.out:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -96,6 +97,14 @@ class Catalog:
             except TableMissing as error:
                 missing = missing or error
         raise missing or TableMissing(f"labels {labels!r} are not measured yet")
+
+    def provenance(self, volume: Volume, labels: str) -> dict[str, Any] | None:
+        """What is written beside the table of a label set, current or not; None for no table."""
+        for place in self._places(volume):
+            note = tables.provenance(place, labels)
+            if note is not None:
+                return note
+        return None
 
     def _places(self, volume: Volume) -> Iterator[Path | str]:
         """Where a table of the volume may lie."""

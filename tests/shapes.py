@@ -16,12 +16,16 @@ VOXEL = (30.0, 8.0, 8.0)
 
 @dataclass(frozen=True)
 class Body:
-    """A mask cropped to the body with two voxels around, its volume nm³, area nm², cable nm."""
+    """A mask cropped to the body with two voxels around, its volume nm³, area nm², cable nm.
+
+    ``deviations``: standard deviations of its points along its own axes, falling, nm.
+    """
 
     mask: NDArray[np.bool_]
     volume: float
     area: float
     length: float
+    deviations: tuple[float, float, float]
 
 
 def rotation(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -44,7 +48,9 @@ def ellipsoid(
     turn = rotation(rng)
     points = _grid(np.sqrt(turn**2 @ axes**2), rng) @ turn
     mask = ((points / axes) ** 2).sum(-1) <= 1
-    return Body(mask, 4 / 3 * np.pi * float(axes.prod()), _ellipsoid_area(axes), np.nan)
+    major, middle, minor = sorted((axes / np.sqrt(5)).tolist(), reverse=True)
+    volume = 4 / 3 * np.pi * float(axes.prod())
+    return Body(mask, volume, _ellipsoid_area(axes), np.nan, (major, middle, minor))
 
 
 def capsule(voxels: float, rng: np.random.Generator, ratio: float | None = None) -> Body:
@@ -57,7 +63,12 @@ def capsule(voxels: float, rng: np.random.Generator, ratio: float | None = None)
     points = _grid(np.abs(axis) * half + radius, rng)
     along = np.clip(points @ axis, -half, half)
     mask = ((points - along[..., None] * axis) ** 2).sum(-1) <= radius**2
-    return Body(mask, volume, 4 * np.pi * radius * (half + radius), 2 * (half + radius))
+    rod, caps = np.pi * radius**2 * 2 * half / volume, 4 / 3 * np.pi * radius**3 / volume
+    across = float(np.sqrt(rod * radius**2 / 4 + caps * radius**2 / 5))
+    ends = radius**2 / 5 + half**2 + 2 * half * 3 / 8 * radius
+    far = float(np.sqrt(rod * half**2 / 3 + caps * ends))
+    area, length = 4 * np.pi * radius * (half + radius), 2 * (half + radius)
+    return Body(mask, volume, area, length, (far, across, across))
 
 
 def _grid(half: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

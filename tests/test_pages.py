@@ -177,6 +177,36 @@ def test_labels_that_were_never_measured_are_measured_on_request(own_root: Path)
     assert len(app.dataframe) == 1
 
 
+def test_lengths_are_measured_on_request_and_the_rule_of_strings_is_printed(own_root: Path) -> None:
+    app = visit("instances")
+    assert "length_um" not in app.dataframe[0].value
+    app.button(key="measure_lengths").click().run()
+    fine(app)
+    assert "Cancel" in [one.label for one in app.button]
+    (run, *_) = jobs.runs(own_root)
+    assert jobs.wait(own_root, run.id, seconds=120).state == "done"
+    app.run()
+    fine(app)
+    assert app.dataframe[0].value["length_um"].notna().all()
+    assert "radius up to 80 nm between two swellings at least 2 times" in text(app)
+    assert not [one for one in app.button if one.key == "measure_lengths"]
+
+
+@pytest.mark.usefixtures("root")
+def test_rows_are_ordered_and_columns_chosen_by_the_address() -> None:
+    app = visit("instances", {"cut": "0", "sort": "volume_um3", "cols": "mci,volume_um3"})
+    fine(app)
+    rows = app.dataframe[0].value
+    assert rows.columns.tolist() == ["instance_id", "mci", "volume_um3"]
+    assert rows["volume_um3"].is_monotonic_decreasing
+    app.toggle(key="word_up").set_value(True).run()
+    assert app.dataframe[0].value["volume_um3"].is_monotonic_increasing
+    app.multiselect(key="columns_chosen").set_value(["sphericity"]).run()
+    assert words(app)["cols"] == "sphericity"
+    app.button(key="row_on").click().run()
+    assert int(words(app)["sel"]) == app.dataframe[0].value["instance_id"].iloc[0]
+
+
 def test_a_root_that_does_not_answer_is_named_on_datasets(
     own_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,7 +69,7 @@ def measure(
 def _had_skeletons(known: Catalog, volume: Volume, labels: str) -> bool:
     """Whether the table of these labels, current or not, was measured with skeletons."""
     try:
-        note = tables.provenance(known.tables(volume), labels)
+        note = known.provenance(volume, labels)
     except VolumeInvalid:
         return False
     return bool(note and note.get("skeletons"))

@@ -45,7 +45,9 @@ def volume(name: str) -> Volume:
 
 def table(of: Volume, labels: str) -> pd.DataFrame:
     """The instance table of a label set; raises TableMissing. The frame is the caller's own."""
-    return _table(of.name, of.url, labels, of.info.label_set(labels).version)
+    note = roots().provenance(of, labels) or {}
+    version = f"{of.info.label_set(labels).version} {note.get('sha256')}"
+    return _table(of.name, of.url, labels, version)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
