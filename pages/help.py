@@ -27,6 +27,6 @@ for title, tab in zip(SECTIONS, st.tabs(SECTIONS), strict=True):
         if title == "Filters":
             st.markdown(manual.FILTERS)
         if title == "Citation":
-            st.markdown("If you use MitoEM, cite the paper that made it:")
-            st.code(facts.card()["citation"], language="bibtex", wrap_lines=True)
+            for name, bibtex in facts.citations().items():
+                facts.cite(name, bibtex)
             st.markdown(manual.LABEL_PROBLEM)

@@ -51,8 +51,9 @@ FILTERS = """
 
 `volume_um3 > 0.05 and not touches_border and split == "train"`
 
-The same text works in the filter box, in the address (`f=`), in the routes (`?filter=`) and on
-the command line (`--filter`). A blank value compares false.
+The same text works in the filter box of Instances, in the address (`f=`, also on Explore, where
+slices and 3-D show what it keeps), in the routes (`?filter=`) and on the command line
+(`--filter`). A blank value compares false.
 """
 
 SERVING = """python -m mitoem demo                     # the two synthetic volumes, once
