@@ -18,6 +18,7 @@ import pytest
 
 import mitoem
 from mitoem import blocks, errors
+from mitoem.cli import main
 
 
 def _free_port() -> int:
@@ -106,3 +107,37 @@ def test_a_cluster_measures_the_same_table_as_this_process(
     pd.testing.assert_frame_equal(here, there, check_exact=True)
     assert there["length_um"].notna().all()
     assert seen == sorted(seen) and seen[-1] == 1
+
+
+def test_the_command_line_measures_on_a_cluster_and_writes_the_same_bytes(
+    scheduler: str, small_root: Path, tmp_path: Path
+) -> None:
+    written = []
+    for where, words in (("here", []), ("there", ["--scheduler", scheduler])):
+        shutil.copytree(small_root / "phantom-r", tmp_path / where / "phantom-r")
+        data = ["--data", str(tmp_path / where), "--quiet"]
+        assert main(["measure", "phantom-r/truth", "--skeletons", *words, *data]) == 0
+        written.append((tmp_path / where / "phantom-r/tables/truth.parquet").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_measuring_goes_to_the_cluster_that_the_environment_names(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "CONNECT_SECONDS", 1)
+    address = f"tcp://127.0.0.1:{_free_port()}"
+    monkeypatch.setenv("MITOEM_SCHEDULER", address)
+    before = mitoem.table("phantom-h")
+    with pytest.raises(errors.SchedulerUnreachable, match=address):
+        mitoem.measure("phantom-h")
+    pd.testing.assert_frame_equal(mitoem.table("phantom-h"), before, check_exact=True)
+
+
+def test_measuring_on_a_cluster_stops_when_asked(scheduler: str, small_root: Path) -> None:
+    seen: list[float] = []
+    with pytest.raises(errors.RunCancelled):
+        mitoem.measure(
+            "phantom-h", scheduler=scheduler, skeletons=True, data=small_root,
+            progress=lambda done, _: seen.append(done), cancelled=lambda: seen[-1:] > [0.3],
+        )  # fmt: skip
+    assert 0.3 < seen[-1] < 0.8, "it stopped among the skeletons"
