@@ -15,8 +15,10 @@ from scipy import ndimage
 
 import mitoem
 from mitoem import jobs, morphometry, tables
-from mitoem.errors import RequestInvalid
+from mitoem.errors import RequestInvalid, RunCancelled
 from mitoem.front.downloads import Kind
+from mitoem.jobs import measuring
+from mitoem.jobs.job import Job
 
 VOXEL = (30.0, 8.0, 8.0)
 
@@ -89,6 +91,28 @@ def test_a_run_measures_lengths_when_it_is_asked_to(root: Path) -> None:
             jobs.submit(root, "measure", ask | {"skeletons": "yes"})
     finally:
         jobs.stop_worker(root)
+
+
+def test_a_run_tells_how_far_it_is_and_once_cancelled_leaves_the_table_as_it_was(
+    own_root: Path,
+) -> None:
+    before = mitoem.table("phantom-h")
+    seen: list[float] = []
+
+    def job(until: float) -> Job:
+        return Job(
+            own_root, own_root, {"volume": "phantom-h", "labels": "truth", "skeletons": True},
+            lambda done, _: seen.append(done), lambda: seen[-1:] > [until],
+        )  # fmt: skip
+
+    with pytest.raises(RunCancelled):
+        measuring.run(job(0.3))
+    assert 0.3 < seen[-1] < 0.8, "it stopped among the skeletons"
+    assert mitoem.table("phantom-h").equals(before)
+    seen.clear()
+    assert measuring.run(job(1)) == {"instances": len(before)}
+    assert seen == sorted(seen) and seen[-1] == 1
+    assert mitoem.table("phantom-h")["length_um"].notna().all()
 
 
 def test_a_labelled_part_without_an_instance_gives_a_table_without_rows(root: Path) -> None:
