@@ -17,9 +17,9 @@ from mitoem.cli import main
 from mitoem.morphometry import COLUMNS
 
 VOXEL = (30.0, 8.0, 8.0)
-SHAPE = (14, 64, 70)
-COVERAGE = [((0, 0, 0), (6, 64, 70)), ((6, 0, 0), (12, 64, 58))]
-SPLITS = [("train", 0, 6), ("validation", 6, 12)]
+SHAPE = (14, 64, 130)
+COVERAGE = [((0, 0, 0), (6, 64, 70)), ((6, 0, 0), (12, 64, 58)), ((0, 0, 70), (14, 64, 130))]
+SPLITS = [("train", 0, 6), ("validation", 6, 10)]
 OF_SKELETONS = {
     "length_um", "branch_points", "end_points", "loops", "radius_mean_um", "radius_min_um",
     "possible_moas",
@@ -35,7 +35,7 @@ def bodies() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         return far <= radius**2
 
     labels = np.zeros(SHAPE, np.uint32)
-    labels[ball((5, 20, 18), 120)] = 7
+    labels[ball((5, 20, 18), 145)] = 7
     labels[ball((5, 20, 33), 110) & (labels == 0)] = 2**32 - 1
     labels[ball((0, 50, 12), 90)] = 12
     labels[ball((8, 52, 52), 100)] = 40_000
@@ -45,13 +45,14 @@ def bodies() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     labels[10:14, 30:44, 44:60] = 8
     labels[3:9, 4:8, 4:60:4] = 1_000_000
     labels[4, 4:8, 4:60] = 1_000_000
+    labels[((z - 6.5) / 5.5) ** 2 + ((y - 32) / 30) ** 2 + ((x - 100) / 27) ** 2 <= 1] = 3
     image = np.random.default_rng(4).integers(0, 256, SHAPE).astype(np.uint8)
     return labels, image
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The CSV that the command line writes of these bodies, labelled in two boxes."""
+    """The CSV that the command line writes of these bodies, labelled in three boxes."""
     root = tmp_path_factory.mktemp("recomputed")
     labels, image = bodies()
     np.savez(root / "image.npz", image=image)
@@ -93,7 +94,8 @@ def test_every_column_is_what_plain_numpy_makes_of_the_voxels(table: Path) -> No
 def test_the_bodies_are_of_every_kind(table: Path) -> None:
     found = {int(row["instance_id"]): row for row in recompute.read_csv(table)}
     assert {row["touches_border"] for row in found.values()} == {"True", "False"}
-    assert {row["split"] for row in found.values()} == {"train", "validation"}
+    assert {row["split"] for row in found.values()} == {"train", "validation", "none"}
+    assert {row["size_class"] for row in found.values()} == {"small", "medium", "large"}
     assert (found[5]["component_count"], found[90_001]["voxel_count"]) == ("2", "1")
     assert found[90_001]["elongation"] == ""
     assert float(found[7]["nearest_neighbour_um"]) == 0
