@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from shapes import VOXEL, ball, capsule
 
-from mitoem.morphometry import measure, skeleton
+from mitoem.morphometry import COLUMNS, SWELLING, THIN_NM, measure, skeleton
 
 Point = tuple[float, float, float]
 
@@ -61,6 +61,21 @@ def test_beads_on_a_thin_string_are_possible_moas_and_a_thick_waist_is_not(
     waist = beads | rod(space, (0, -300, 0), (0, 300, 0), 110)
     assert skeleton(string, voxel_size=VOXEL).possible_moas
     assert not skeleton(waist, voxel_size=VOXEL).possible_moas
+
+
+def test_a_thin_tube_that_ends_freely_joins_no_two_swellings(space: NDArray[np.float64]) -> None:
+    bead = rod(space, (0, -300, 0), (0, -260, 0), 150)
+    found = skeleton(bead | rod(space, (0, -300, 0), (0, 400, 0), 40), voxel_size=VOXEL)
+    assert found.radius_min <= THIN_NM
+    assert found.end_points == 2
+    assert not found.possible_moas
+
+
+def test_the_column_states_the_rule_with_its_numbers() -> None:
+    said = next(one.definition for one in COLUMNS if one.name == "possible_moas")
+    assert f"up to {THIN_NM:g} nm" in said
+    assert f"at least {SWELLING:g} times" in said
+    assert "ends freely" in said
 
 
 def test_a_ball_is_as_long_as_it_is_wide() -> None:

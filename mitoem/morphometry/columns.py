@@ -136,7 +136,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "possible_moas",
         "",
         f"possible mitochondrion on a string: along the skeleton a stretch of radius up to "
-        f"{THIN_NM:g} nm between two swellings each at least {SWELLING:g} times as thick",
+        f"{THIN_NM:g} nm between two swellings each at least {SWELLING:g} times as thick; a thin "
+        "stretch that ends freely, as a nanotunnel does, is none",
         "after Zhang et al. 2016",
         "boolean",
     ),
