@@ -203,11 +203,16 @@ def race(shape: tuple[int, int, int], names: list[str], program: str | None) -> 
         make(shape, Path(folder))
         for name in names:
             command = [sys.executable, "-m", "bench.measure", "--contend", name, "--data", folder]
-            result[name] = json.loads(subprocess.check_output(command))
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+            # A contender that holds the volume several times over may be killed for its memory.
+            fate = {"ended": f"with {done.returncode}, a signal where below 0"}
+            result[name] = fate if done.returncode else json.loads(done.stdout)
         if program:
             names = [*names, "organella"]
             result["organella"] = organella(program, Path(folder))
     for name in names[1:]:
+        if "seconds" not in result[name]:
+            continue
         more = result[name]["seconds"] - result[names[0]]["seconds"]
         ratio = result[name]["seconds"] / result[names[0]]["seconds"]
         result[name][f"times_{names[0]}"] = round(ratio, 2)
