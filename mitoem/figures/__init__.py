@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mitoem.figures.curves import ap_curve, by_group, ecdf, scatter
 from mitoem.figures.drawn import drawn_numbers
+from mitoem.figures.maps import component_map, measure_map
+from mitoem.figures.pairs import shares
 from mitoem.figures.sizes import TRUNCATION_VOXELS, bin_edges, histogram
 from mitoem.figures.style import Theme, title, unit
 
@@ -13,10 +15,13 @@ __all__ = [
     "ap_curve",
     "bin_edges",
     "by_group",
+    "component_map",
     "drawn_numbers",
     "ecdf",
     "histogram",
+    "measure_map",
     "scatter",
+    "shares",
     "title",
     "unit",
 ]

@@ -1,0 +1,129 @@
+"""Maps of several tables: their instances by two measures, or by two principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mitoem.effects import Components
+from mitoem.figures.curves import WEBGL_FROM
+from mitoem.figures.marks import ring
+from mitoem.figures.samples import Sample, numbers, sample
+from mitoem.figures.style import INKS, Theme, figure, log_axis, title, unit
+
+_SYMBOLS: Final = ("circle", "diamond", "square", "triangle-up")
+_FIRST, _SECOND = "component_1", "component_2"
+
+
+def measure_map(
+    tables: Mapping[str, pd.DataFrame],
+    x: str,
+    y: str,
+    *,
+    complete_only: bool = True,
+    marked: Sequence[int] = (),
+    of: str = "",
+    log_x: bool = True,
+    log_y: bool = True,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Two measures of the instances of every table; ``customdata`` of a point is its id.
+
+    Cut instances are hollow, or hidden and counted when ``complete_only``. ``marked``: ids of
+    instances of the table ``of`` with a ring around them.
+    """
+    drawn = {
+        name: sample(frame, x, y, logs=(log_x, log_y), complete_only=complete_only)
+        for name, frame in tables.items()
+    }
+    plot = _cloud(drawn, x, y, marked, of, theme=theme)
+    for axis, name, log in (("x", x, log_x), ("y", y, log_y)):
+        found = np.concatenate([numbers(one.rows, name) for one in drawn.values()])
+        around = log_axis(found.min(), found.max()) if log and found.size else {}
+        plot.update_layout({f"{axis}axis": {**around, "title": {"text": title(name)}}})
+    plot.update_yaxes(minor_ticks="")
+    return plot
+
+
+def component_map(
+    tables: Mapping[str, pd.DataFrame],
+    found: Components,
+    *,
+    complete_only: bool = True,
+    marked: Sequence[int] = (),
+    of: str = "",
+    theme: Theme = "light",
+) -> go.Figure:
+    """The instances of every table by the two principal components that were found.
+
+    Instances that lack a measure are left out and counted.
+    """
+    drawn = {}
+    for name, frame in tables.items():
+        places = found.place(frame)
+        placed = frame.assign(**{_FIRST: places[:, 0], _SECOND: places[:, 1]})
+        drawn[name] = sample(
+            placed, _FIRST, _SECOND, logs=(False, False), complete_only=complete_only
+        )
+    plot = _cloud(drawn, _FIRST, _SECOND, marked, of, theme=theme)
+    first, second = (f"{share:.0%}" for share in found.shares)
+    plot.update_xaxes(title_text=f"Component 1 ({first} of the variance)")
+    plot.update_yaxes(title_text=f"Component 2 ({second} of the variance)")
+    return plot
+
+
+def _cloud(
+    drawn: Mapping[str, Sample], x: str, y: str, marked: Sequence[int], of: str, *, theme: Theme
+) -> go.Figure:
+    """Points of every table, hollow where a face cuts them; rings around those of ``of``."""
+    ink = INKS[theme]
+    total = sum(len(one.rows) for one in drawn.values())
+    kind = go.Scattergl if total >= WEBGL_FROM else go.Scatter
+    opacity = float(np.clip(60 / np.sqrt(max(total, 1)), 0.25, 0.8))
+    traces, rings, captions = list[Any](), list[Any](), []
+    for number, (name, one) in enumerate(drawn.items()):
+        look = {"color": ink.series[number % len(ink.series)], "size": 6, "opacity": opacity}
+        look["symbol"] = _SYMBOLS[number % len(_SYMBOLS)]
+        captions.append(f"{name}: {one.caption.replace('hatched', 'hollow')}")
+        traces += _points(one, x, y, name=name, look=look, kind=kind)
+        rings += ring(one, marked if name == of else (), x, y, ink=ink, kind=kind)
+    plot = figure([*traces, *rings] if traces else [], theme=theme, caption="<br>".join(captions))
+    plot.update_layout(
+        dragmode="select",
+        showlegend=True,
+        margin={"b": 70 + 17 * len(captions)},
+        height=370 + 17 * len(captions),
+    )
+    return plot
+
+
+def _points(
+    drawn: Sample, x: str, y: str, *, name: str, look: dict[str, Any], kind: type[Any]
+) -> list[Any]:
+    """The complete instances of one table, and hollow the cut ones."""
+    traces = []
+    for cut in (False, True):
+        part = drawn.rows[drawn.cut == cut]
+        if part.empty:
+            continue
+        words = f"{name}, cut by a face" if cut else name
+        symbol = look["symbol"] + "-open" * cut
+        hover = f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
+        traces.append(
+            kind(
+                x=numbers(part, x),
+                y=numbers(part, y),
+                customdata=part["instance_id"].to_numpy(np.int64),
+                name=words,
+                meta=name,
+                showlegend=not cut or bool(drawn.cut.all()),
+                mode="markers",
+                marker={**look, "symbol": symbol, "line": {"width": int(cut)}},
+                hovertemplate=f"{hover}<extra>{words}</extra>",
+            )
+        )
+    return traces
