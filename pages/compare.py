@@ -3,8 +3,7 @@
 import streamlit as st
 
 from mitoem import figures
-from mitoem.ui import address, comparison, words
-from mitoem.ui.distribution import MEASURES
+from mitoem.ui import address, comparison, effect_table, pair_plots, words
 
 at = address.here()
 sets = comparison.sets()
@@ -19,17 +18,26 @@ else:
     with columns[1]:
         b = words.choice("b", "B", sets, comparison.other(sets, a))
     with columns[2]:
-        measure = words.choice("measure", "Measure", MEASURES, "volume_um3", names=figures.title)
+        measure = words.choice(
+            "measure", "Measure", comparison.MEASURES, "volume_um3", names=figures.title
+        )
     with columns[3]:
-        complete_only = words.switch("cut", "complete only", default=True)
+        complete_only = words.switch(
+            "cut",
+            "complete only",
+            default=True,
+            help="Cut objects touch a face of the labelled region: their size is not known.",
+        )
     if a == b:
         st.info("Both sides are the same set: choose another one.")
-    elif tables := comparison.load((a, b)):
-        left, right = st.columns([2, 3], gap="large")
+    elif pair := comparison.load(a, b, complete_only=complete_only):
+        draw = comparison.draw(pair)
+        found = effect_table.numbers(pair, draw)
+        left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
+        left.markdown(effect_table.sentence(found, measure))
+        right.info(comparison.caveat(pair))
+        left, right = st.columns([2, 3], gap="medium")
         with left:
-            comparison.plot(tables, measure, complete_only=complete_only)
+            pair_plots.panel(at, pair, measure)
         with right:
-            numbers = comparison.numbers(tables, complete_only=complete_only)
-            comparison.table(numbers, names=(a, b))
-        if told := comparison.caveat(a, b):
-            st.info(told)
+            effect_table.table(pair, found, draw=draw)

@@ -12,6 +12,7 @@ from mitoem.effects.blocks import (
     Estimate,
     Placed,
     block_numbers,
+    cubes,
     difference,
     usual_edge,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "block_numbers",
     "cliffs_delta",
     "components",
+    "cubes",
     "difference",
     "differences",
     "hodges_lehmann",

@@ -137,12 +137,13 @@ def usual_edge(*extents: tuple[float, float, float], least: int = 24) -> float:
     >>> usual_edge((30.0, 32.8, 32.8)), usual_edge((1.92, 8.2, 8.2))
     (10.0, 2.0)
     """
-    fit = [
-        edge
-        for edge in EDGES
-        if all(np.ceil(np.divide(one, edge) - 1e-9).prod() >= least for one in extents)
-    ]
+    fit = [edge for edge in EDGES if all(cubes(one, edge) >= least for one in extents)]
     return max(fit, default=EDGES[0])
+
+
+def cubes(extent: tuple[float, float, float], edge: float) -> int:
+    """Cubes of this edge that an extent (z, y, x) from 0 lies in, both in µm."""
+    return int(np.ceil(np.divide(extent, edge) - 1e-9).prod())
 
 
 def _finite(one: Placed) -> Placed:

@@ -1,26 +1,71 @@
-"""Two label sets beside each other: their distributions and how far they lie apart."""
+"""Two label sets beside each other: which they are, and what kind of difference they can show."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
-from mitoem import effects, figures
+from mitoem import effects
+from mitoem.effects import Draw
 from mitoem.errors import TableMissing, VolumeInvalid
-from mitoem.ui import cache, panels, style, words
-from mitoem.ui.distribution import MEASURES
+from mitoem.ui import address, cache, distribution, panels, words
 from mitoem.ui.instances import offer_to_measure
+
+MEASURES = distribution.MEASURES
 
 ONE_SPECIMEN = (
     "Two volumes are one specimen each: a difference between them is a difference between these "
     "two blocks of tissue, not between species, ages or conditions."
 )
 
+SAME_TISSUE = (
+    "A and B label the same tissue: a difference between them is one of the labels, not of the "
+    "tissue."
+)
 
 OTHER_PARTS = (
-    "A and B label different parts of this volume: some of the difference is where they look."
+    "They label different parts of this volume: some of the difference is where they look."
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Two label sets, ``volume/labels``, their tables, and whether cut instances are left out."""
+
+    a: str
+    b: str
+    tables: tuple[pd.DataFrame, pd.DataFrame]
+    complete_only: bool
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What plots call them."""
+        return f"A · {self.a}", f"B · {self.b}"
+
+    def called(self, name: str) -> str:
+        """What plots call one of the two sets; nothing for any other set."""
+        return dict(zip((self.a, self.b), self.names, strict=True)).get(name, "")
+
+    @property
+    def one_volume(self) -> bool:
+        """Whether both label the same tissue."""
+        return self.a.partition("/")[0] == self.b.partition("/")[0]
+
+    @property
+    def named(self) -> dict[str, pd.DataFrame]:
+        """The tables under the names of plots."""
+        return dict(zip(self.names, self.tables, strict=True))
+
+    @property
+    def measured(self) -> list[str]:
+        """Measures that both tables hold."""
+        return [
+            name
+            for name in MEASURES
+            if all(name in one.columns and one[name].notna().any() for one in self.tables)
+        ]
 
 
 def sets() -> list[str]:
@@ -40,96 +85,101 @@ def other(found: list[str], first: str) -> str:
     return (alike or rest)[0]
 
 
-def load(names: tuple[str, str]) -> dict[str, pd.DataFrame] | None:
+def load(a: str, b: str, *, complete_only: bool) -> Pair | None:
     """The tables of two label sets; offers to measure those that have none."""
-    found = {}
-    for name in names:
-        volume, _, labels = name.partition("/")
+    missing = False
+    for name in (a, b):
         try:
-            found[name] = cache.table(cache.volume(volume), labels)
-        except (TableMissing, VolumeInvalid) as missing:
-            offer_to_measure(volume, labels, missing)
-    return found if len(found) == len(names) else None
+            table(name)
+        except (TableMissing, VolumeInvalid) as found:
+            missing = True
+            volume, _, labels = name.partition("/")
+            offer_to_measure(volume, labels, found)
+    return None if missing else Pair(a, b, (table(a), table(b)), complete_only)
 
 
-def plot(tables: dict[str, pd.DataFrame], column: str, *, complete_only: bool) -> None:
-    """Cumulative distributions, and histograms of each below."""
-    log_x = words.switch("logx", "log x", default=True)
-    figure = figures.ecdf(
-        tables, column, complete_only=complete_only, log_x=log_x, theme=words.theme()
-    )
-    figure.update_layout(font_family=style.FONT, margin_t=36)
-    st.plotly_chart(figure, key="compare_ecdf", theme=None)
+def table(name: str) -> pd.DataFrame:
+    """The instance table of ``volume/labels``; raises TableMissing."""
+    volume, _, labels = name.partition("/")
+    return cache.table(cache.volume(volume), labels)
 
 
-def numbers(tables: dict[str, pd.DataFrame], *, complete_only: bool) -> pd.DataFrame:
-    """One row per measure: n, median and quartiles of both sets, A and B, and Cliff's delta."""
-    a, b = tables.values()
-    rows = []
-    for name in MEASURES:
-        x, y = (_values(frame, name, complete_only=complete_only) for frame in (a, b))
-        if not (np.isfinite(x).any() and np.isfinite(y).any()):
-            continue
-        row: dict[str, object] = {
-            "Measure": figures.title(name),
-            "Cliff's delta": effects.cliffs_delta(x, y),
-        }
-        for side, values in (("A", x), ("B", y)):
-            found = effects.summary(values)
-            row |= {
-                f"n {side}": found.n,
-                f"median {side}": found.median,
-                f"IQR {side}": f"{found.lower:.4g} – {found.upper:.4g}",
-            }
-        rows.append(row)
-    return pd.DataFrame(rows)
+def versions(pair: Pair) -> tuple[str, ...]:
+    """Where A and B lie and which version their labels are: url, version, url, version."""
+    found: list[str] = []
+    for name in (pair.a, pair.b):
+        volume, _, labels = name.partition("/")
+        of = cache.volume(volume)
+        found += [of.url, of.info.label_set(labels).version]
+    return tuple(found)
 
 
-def _values(frame: pd.DataFrame, name: str, *, complete_only: bool) -> effects.Values:
-    rows = frame[~frame["touches_border"]] if complete_only else frame
-    return rows[name].to_numpy(np.float64, na_value=np.nan)
+def draw(pair: Pair) -> Draw:
+    """How blocks are drawn, as the address says: ``edge`` of a block in µm, ``boot`` the seed."""
+    edges, usual = _edges(pair)
+    text = address.word("edge", f"{usual:g}")
+    edge = next((one for one in edges if f"{one:g}" == text), usual)
+    boot = address.word("boot", "0")
+    seed = int(boot) if boot.isdigit() and len(boot) < 10 else 0
+    return Draw(edge, seed=seed, paired=pair.one_volume)
 
 
-def table(frame: pd.DataFrame, *, names: tuple[str, str]) -> None:
-    """The numbers, and their CSV, which names the sets."""
-    if frame.empty:
+def settings(pair: Pair) -> None:
+    """Widgets for the edge of a block and the seed."""
+    edges, usual = _edges(pair)
+    with st.popover("Blocks", icon=":material/grid_on:", type="tertiary"):
+        words.choice("edge", "Edge of a block", [f"{one:g}" for one in edges], f"{usual:g}",
+                     names=lambda one: f"{one} µm")  # fmt: skip
+        st.session_state["word_boot"] = draw(pair).seed
+        st.number_input("Seed", 0, 999_999_999, step=1, key="word_boot", on_change=_reseed)
         st.caption(
-            "Nothing to compare: one side has no complete instance. Switch “complete only” off to "
-            "include cut ones."
+            "Blocks should be larger than the reach within which neighbours resemble each other, "
+            f"and many: fewer than {effects.FEWEST_BLOCKS} give no interval."
         )
-        return
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height="content",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.4g")
-            for name in frame.columns
-            if name.startswith("median") or name.startswith("Cliff")
-        },
-    )
-    st.caption(
-        f"A is {names[0]}, B is {names[1]}. Cliff's delta is the chance that an instance of A is "
-        "larger than one of B, minus the chance that it is smaller: 0 when neither is the case "
-        "more often, ±1 when all are."
-    )
-    st.download_button(
-        "Numbers CSV",
-        lambda: frame.assign(A=names[0], B=names[1]).to_csv(index=False).encode(),
-        file_name="compare.csv",
-        mime="text/csv",
-        on_click="ignore",
-    )
 
 
-def caveat(a: str, b: str) -> str:
-    """What the difference of two sets does not tell, or nothing."""
-    (one, first), (other, second) = (tuple(name.split("/", 1)) for name in (a, b))
-    if one != other:
+def _reseed() -> None:
+    seed = int(st.session_state["word_boot"])
+    address.change(boot=str(seed) if seed else None)
+
+
+def _edges(pair: Pair) -> tuple[list[float], float]:
+    """Edges that cut the labelled part of both sets into some blocks, not too many; the usual."""
+    extents = [_extent(name) for name in (pair.a, pair.b)]
+    usual = effects.usual_edge(*extents)
+    fit = [
+        edge
+        for edge in effects.EDGES
+        if all(
+            effects.FEWEST_BLOCKS <= effects.cubes(one, edge) <= effects.MOST_BLOCKS
+            for one in extents
+        )
+    ]
+    return sorted({*fit, usual}), usual
+
+
+def _extent(name: str) -> tuple[float, float, float]:
+    """Size (z, y, x) of the labelled part of a volume, in µm."""
+    volume, _, labels = name.partition("/")
+    info = cache.volume(volume).info
+    boxes = info.label_set(labels).coverage
+    z, y, x = (
+        (max(b.stop[i] for b in boxes) - min(b.start[i] for b in boxes)) if boxes else n
+        for i, n in enumerate(info.shape)
+    )
+    nm = info.voxel_size
+    return z * nm[0] / 1000, y * nm[1] / 1000, x * nm[2] / 1000
+
+
+def caveat(pair: Pair) -> str:
+    """What the difference of two sets does not tell."""
+    if not pair.one_volume:
         return ONE_SPECIMEN
-    info = cache.volume(one).info
+    volume, _, first = pair.a.partition("/")
+    info = cache.volume(volume).info
+    second = pair.b.partition("/")[2]
     same = info.label_set(first).coverage == info.label_set(second).coverage
-    return "" if same else OTHER_PARTS
+    return SAME_TISSUE if same else f"{SAME_TISSUE} {OTHER_PARTS}"
 
 
 def too_few(found: list[str]) -> None:
