@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 from shapes import VOXEL, ball, capsule, ellipsoid
 from skimage.measure import regionprops_table
 
+from mitoem import morphometry
 from mitoem.errors import BoxOutside, LabelsInvalid, RunCancelled, ShapeMismatch
 from mitoem.geometry import Box
 from mitoem.manifest import Split
@@ -308,6 +309,15 @@ def test_distances_between_surfaces_are_those_of_brute_force() -> None:
         apart = [cdist(mine, other).min() for k, other in corners.items() if k != row.instance_id]
         assert row.nearest_neighbour_um == pytest.approx(min(apart) * 1e-3, abs=1e-6)
         assert row.neighbour_count == sum(d <= 100 for d in apart)
+
+
+def test_distances_do_not_depend_on_how_many_surfaces_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = blobs(9)
+    usual = measure(labels, voxel_size=VOXEL)
+    monkeypatch.setattr(morphometry.neighbours, "_HELD_BYTES", 1)
+    pd.testing.assert_frame_equal(usual, measure(labels, voxel_size=VOXEL), check_exact=True)
 
 
 def test_touching_instances_are_nothing_apart_and_a_lone_one_has_no_neighbour() -> None:

@@ -7,9 +7,9 @@ the points within reach of the other's box are compared.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, TypeAlias, overload
 
 import numpy as np
@@ -32,6 +32,9 @@ _DIRECT: Final = 20_000
 
 _FIRST: Final = 32
 """Neighbours by the gap between boxes that are sorted at first."""
+
+_HELD_BYTES: Final = 128 << 20
+"""Unpacked surfaces kept for the pairs to come: some thousand, of a usual size."""
 
 _SLACK: Final = 0.1
 """Nm by which bounds are widened: rounding must not lose what lies exactly on one."""
@@ -193,6 +196,28 @@ def neighbours(
     return Neighbours(nearest, search.count)
 
 
+class _Unpacked:
+    """The points of each surface in nm, float32 (3, n); those asked for last are held."""
+
+    def __init__(self, packed: Sequence[NDArray[np.int64]], voxel_size: VoxelSize) -> None:
+        self._packed = packed
+        self._half = np.array(voxel_size, np.float32)[:, None] / 2
+        self._held: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, row: int) -> NDArray[np.float32]:
+        """The points of one instance."""
+        found = self._held.pop(row, None)
+        if found is None:
+            columns = np.stack(_columns(self._packed[row]))
+            found = np.multiply(columns, self._half, dtype=np.float32)
+            self._bytes += found.nbytes
+        self._held[row] = found
+        while self._bytes > _HELD_BYTES and len(self._held) > 1:
+            self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return found
+
+
 class _Search:
     """The surfaces, and what is known of their distances so far, in nm.
 
@@ -200,13 +225,7 @@ class _Search:
     """
 
     def __init__(self, packed: Sequence[NDArray[np.int64]], voxel_size: VoxelSize) -> None:
-        half = np.array(voxel_size, np.float32)[:, None] / 2
-
-        @lru_cache(maxsize=1024)
-        def points(row: int) -> NDArray[np.float32]:
-            return np.multiply(np.stack(_columns(packed[row])), half, dtype=np.float32)
-
-        self.points = points
+        self.points = points = _Unpacked(packed, voxel_size)
         ends = [(points(k).min(axis=1), points(k).max(axis=1)) for k in range(len(packed))]
         self.low = np.array([a for a, _ in ends], np.float64).reshape(-1, 3).T.copy()
         self.high = np.array([b for _, b in ends], np.float64).reshape(-1, 3).T.copy()
