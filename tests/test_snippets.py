@@ -14,6 +14,7 @@ from test_pages import fine, visit
 
 import mitoem
 from mitoem import jobs
+from mitoem.ui import runs
 
 INSTANCES = [
     {"plot": plot, "f": text, "group": group, "cut": cut, "sel": "2"}
@@ -76,3 +77,15 @@ def test_every_snippet_of_the_evaluate_page_runs(own_root: Path, tmp_path: Path)
         done = run(text, tmp_path)
         assert done.returncode == 0, f"{text}\n{done.stderr}"
     assert (tmp_path / "average_precision.html").is_file()
+
+
+def test_the_snippet_of_a_prediction_gives_that_prediction(own_root: Path, tmp_path: Path) -> None:
+    asked = {"volume": "phantom-h", "box": "0:16,0:128,0:128"}
+    one = jobs.submit(own_root, "predict", asked)
+    assert jobs.wait(own_root, one, seconds=120).state == "done"
+    app = visit("inference", {"volume": "phantom-h", "run": one})
+    fine(app)
+    (text,) = (found.value for found in app.code if "mitoem.predict" in found.value)
+    done = run(f"{text}\nimport numpy as np\nnp.save('labels.npy', found.labels)", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(tmp_path / "labels.npy"), runs.labels(one))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import mitoem
+from browser.conftest import ROOT
 from browser.test_pages import rest, words
 from mitoem import tables
 
@@ -299,3 +303,27 @@ def test_a_plot_is_saved_as_svg_png_and_numbers(page: Page, whole: pd.DataFrame)
     assert Image.open(io.BytesIO(found["PNG"])).width > 1000
     numbers = pd.read_csv(io.BytesIO(found["Numbers"]))
     assert numbers["Instances"].sum() == len(whole)
+
+
+def test_the_snippet_of_a_card_runs(
+    chromium: Browser, base_url: str, browser_root: Path, tmp_path: Path
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 720},
+        base_url=base_url,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.goto("/explore?volume=phantom-r&sel=2")
+    page.locator('.viewer[data-settled="true"]').wait_for()
+    page.locator(".viewer").get_by_role("button", name="Copy as Python").click()
+    expect(page.locator(".viewer").get_by_text("Python copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    context.close()
+    environment = {"MITOEM_DATA": str(browser_root), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    row = mitoem.table("phantom-r", filter="instance_id == 2", data=browser_root)
+    assert str(int(row["voxel_count"].iloc[0])) in done.stdout
