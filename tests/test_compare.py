@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,21 @@ def test_a_map_draws_every_instance_of_both_sets_and_rings_those_of_one(
         saved = figures.drawn_numbers(plot)
         assert len(saved) == sum(map(len, named.values())) and "instance_id" in saved
     assert f"{found.shares[0]:.0%} of the variance" in plot.layout.xaxis.title.text
+
+
+def test_of_many_points_no_set_lies_over_the_other(named: dict[str, pd.DataFrame]) -> None:
+    many = {
+        name: one.sample(2000, replace=True, random_state=0).assign(instance_id=range(2000))
+        for name, one in named.items()
+    }
+    plot = figures.measure_map(many, "volume_um3", "sphericity", complete_only=False)
+    assert [points(plot, name) for name in SETS] == [2000, 2000]
+    order = [trace.meta for trace in plot.data if trace.meta in SETS]
+    assert order[0] == SETS[0] and order[-1] == SETS[1]
+    assert sum(one != other for one, other in pairwise(order)) >= 10, "they take turns"
+    ids, x, _ = mapping.points(plot, SETS[1])
+    found = many[SETS[1]].set_index("instance_id").loc[ids]
+    assert sorted(ids) == list(range(2000)) and found["volume_um3"].tolist() == x.tolist()
 
 
 @pytest.mark.usefixtures("small_data")

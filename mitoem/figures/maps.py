@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 
 from mitoem.effects import Components
 from mitoem.figures.curves import WEBGL_FROM
+from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.marks import ring
-from mitoem.figures.samples import Sample, numbers, sample
+from mitoem.figures.samples import Flags, Sample, numbers, sample
 from mitoem.figures.style import INKS, Theme, figure, log_axis, title, unit
 
 _SYMBOLS: Final = ("circle", "diamond", "square", "triangle-up")
@@ -79,19 +80,30 @@ def component_map(
 def _cloud(
     drawn: Mapping[str, Sample], x: str, y: str, marked: Sequence[int], of: str, *, theme: Theme
 ) -> go.Figure:
-    """Points of every table, hollow where a face cuts them; rings around those of ``of``."""
+    """Points of every table, hollow where a face cuts them; rings around those of ``of``.
+
+    Many points are drawn in slices that take turns, so that no table hides another.
+    """
     ink = INKS[theme]
     total = sum(len(one.rows) for one in drawn.values())
-    kind = go.Scattergl if total >= WEBGL_FROM else go.Scatter
-    opacity = float(np.clip(60 / np.sqrt(max(total, 1)), 0.25, 0.8))
-    traces, rings, captions = list[Any](), list[Any](), []
+    many = total >= WEBGL_FROM
+    kind, slices = (go.Scattergl, SLICES) if many else (go.Scatter, 1)
+    size, dark = (4, 25) if many else (6, 60)
+    opacity = float(np.clip(dark / np.sqrt(max(total, 1)), 0.15, 0.8))
+    turns: list[list[Any]] = [[] for _ in range(slices)]
+    keys, rings, captions = list[Any](), list[Any](), []
     for number, (name, one) in enumerate(drawn.items()):
-        look = {"color": ink.series[number % len(ink.series)], "size": 6, "opacity": opacity}
+        look = {"color": ink.series[number % len(ink.series)], "size": size}
         look["symbol"] = _SYMBOLS[number % len(_SYMBOLS)]
         captions.append(f"{name}: {one.caption.replace('hatched', 'hollow')}")
-        traces += _points(one, x, y, name=name, look=look, kind=kind)
+        pale = {**look, "opacity": opacity}
+        for turn in range(slices):
+            part = one.rows.iloc[turn::slices], one.cut[turn::slices]
+            turns[turn] += _points(*part, x, y, name=name, look=pale, kind=kind)
+        keys += _key(name, look=look, kind=kind) if len(one.rows) else []
         rings += ring(one, marked if name == of else (), x, y, ink=ink, kind=kind)
-    plot = figure([*traces, *rings] if traces else [], theme=theme, caption="<br>".join(captions))
+    traces = [*keys, *(trace for turn in turns for trace in turn), *rings]
+    plot = figure(traces, theme=theme, caption="<br>".join(captions))
     plot.update_layout(
         dragmode="select",
         showlegend=True,
@@ -101,13 +113,30 @@ def _cloud(
     return plot
 
 
+SLICES: Final = 8
+"""Parts of a large table that are drawn in turn with those of the others."""
+
+
+def _key(name: str, *, look: dict[str, Any], kind: type[Any]) -> list[Any]:
+    """The entry of a table in the legend, as dark as a single point is not."""
+    look = {**look, "size": 8}
+    return [kind(x=[None], y=[None], name=name, mode="markers", marker=look, meta=EXPLAINS)]
+
+
 def _points(
-    drawn: Sample, x: str, y: str, *, name: str, look: dict[str, Any], kind: type[Any]
+    rows: pd.DataFrame,
+    cuts: Flags,
+    x: str,
+    y: str,
+    *,
+    name: str,
+    look: dict[str, Any],
+    kind: type[Any],
 ) -> list[Any]:
     """The complete instances of one table, and hollow the cut ones."""
     traces = []
     for cut in (False, True):
-        part = drawn.rows[drawn.cut == cut]
+        part = rows[cuts == cut]
         if part.empty:
             continue
         words = f"{name}, cut by a face" if cut else name
@@ -120,7 +149,7 @@ def _points(
                 customdata=part["instance_id"].to_numpy(np.int64),
                 name=words,
                 meta=name,
-                showlegend=not cut or bool(drawn.cut.all()),
+                showlegend=False,
                 mode="markers",
                 marker={**look, "symbol": symbol, "line": {"width": int(cut)}},
                 hovertemplate=f"{hover}<extra>{words}</extra>",

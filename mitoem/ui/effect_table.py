@@ -90,9 +90,14 @@ def estimate(row: pd.Series, name: str) -> tuple[str, str]:
     value, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
     if not high > low:
         return _signed(value, ".3g"), ""
-    decimals = max(0, 1 - math.floor(math.log10(high - low)))
+    decimals = _decimals(low, high)
     told = [_signed(one, f".{decimals}f") for one in (value, low, high)]
     return told[0], f"[{told[1]}, {told[2]}]"
+
+
+def _decimals(low: float, high: float) -> int:
+    """Decimals at which the width of an interval has two figures."""
+    return max(0, 1 - math.floor(math.log10(high - low))) if high > low else 2
 
 
 def _signed(value: float, form: str) -> str:
@@ -111,38 +116,36 @@ NO_BREAK = "\u00a0"
 SHORT = {"mci": "Complexity (MCI)"}
 
 
+DELTA = (
+    "The chance that an instance of A is larger than one of B, minus the chance that it is "
+    "smaller: 0 when neither is more often so, ±1 when all are."
+)
+
+SHIFT = "Hodges–Lehmann: the median of all differences A − B, in the unit of the measure."
+
+
 def table(pair: Pair, found: pd.DataFrame, *, draw: Draw) -> None:
-    """All measures, what the columns mean, the draw, and ways to take them away."""
+    """All measures, how the intervals were made, and ways to take the numbers away."""
     if found.empty:
-        st.caption(NO_VALUES)
         return
-    shown = pd.DataFrame(
-        {"Measure": [SHORT.get(name) or figures.title(name) for name in found["measure"]]}
+    ends = zip(found["cliffs_delta_low"], found["cliffs_delta_high"], strict=True)
+    decimals = max(_decimals(low, high) for low, high in ends)
+    effect = st.column_config.NumberColumn(format=f"%+.{decimals}f", help=DELTA)
+    median = st.column_config.NumberColumn(format="%.3g")
+    st.dataframe(
+        shown(found),
+        hide_index=True,
+        height="content",
+        column_config={
+            "Measure": st.column_config.Column(pinned=True),
+            "Cliff's delta": effect,
+            "δ 95 %": st.column_config.Column(help="95 % interval of Cliff's delta"),
+            "Shift A − B": st.column_config.Column(help=SHIFT),
+            "Shift 95 %": st.column_config.Column(help="95 % interval of the shift"),
+            "Median A": median,
+            "Median B": median,
+        },
     )
-    shown["Cliff's delta"] = found["cliffs_delta"]
-    effect, shift = (
-        [estimate(row, name) for _, row in found.iterrows()] for name in ("cliffs_delta", "shift")
-    )
-    shown["δ 95 %"] = [ends or "–" for _, ends in effect]
-    shown["Shift A − B"] = [value for value, _ in shift]
-    shown["Shift 95 %"] = [ends or "–" for _, ends in shift]
-    for side in "ab":
-        shown[f"Median {side.upper()}"] = found[f"median_{side}"]
-    for side in "ab":
-        ends = zip(found[f"q1_{side}"], found[f"q3_{side}"], strict=True)
-        shown[f"IQR {side.upper()}"] = [f"{low:.3g} – {high:.3g}" for low, high in ends]
-    for side in "ab":
-        shown[f"n {side.upper()}"] = found[f"n_{side}"]
-    config = {
-        name: st.column_config.NumberColumn(format="%.3g") for name in ("Median A", "Median B")
-    }
-    config["Cliff's delta"] = st.column_config.NumberColumn(format="%+.2f", help=DELTA)
-    st.dataframe(shown, hide_index=True, height="content", column_config={
-        "Measure": st.column_config.Column(pinned=True),
-        "Shift A − B": st.column_config.Column(help=SHIFT),
-        "δ 95 %": st.column_config.Column(help="95 % interval of Cliff's delta"),
-        "Shift 95 %": st.column_config.Column(help="95 % interval of the shift"),
-    } | config)  # fmt: skip
     st.caption(told(pair, found, draw))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
@@ -158,12 +161,24 @@ def table(pair: Pair, found: pd.DataFrame, *, draw: Draw) -> None:
         comparison.settings(pair)
 
 
-DELTA = (
-    "The chance that an instance of A is larger than one of B, minus the chance that it is "
-    "smaller: 0 when neither is more often so, ±1 when all are."
-)
-
-SHIFT = "Hodges–Lehmann: the median of all differences A − B, in the unit of the measure."
+def shown(found: pd.DataFrame) -> pd.DataFrame:
+    """The numbers as a person reads them: what differs first, what each set is like after it."""
+    effect, shift = (
+        [estimate(row, name) for _, row in found.iterrows()] for name in ("cliffs_delta", "shift")
+    )
+    columns: dict[str, object] = {
+        "Measure": [SHORT.get(name) or figures.title(name) for name in found["measure"]],
+        "Cliff's delta": found["cliffs_delta"],
+        "δ 95 %": [ends or "–" for _, ends in effect],
+        "Shift A − B": [value for value, _ in shift],
+        "Shift 95 %": [ends or "–" for _, ends in shift],
+        "Median A": found["median_a"],
+        "Median B": found["median_b"],
+    }
+    for side in "ab":
+        ends = zip(found[f"q1_{side}"], found[f"q3_{side}"], strict=True)
+        columns[f"IQR {side.upper()}"] = [f"{low:.3g} – {high:.3g}" for low, high in ends]
+    return pd.DataFrame(columns | {"n A": found["n_a"], "n B": found["n_b"]})
 
 
 def told(pair: Pair, found: pd.DataFrame, draw: Draw) -> str:
