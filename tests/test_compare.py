@@ -279,3 +279,22 @@ def test_a_measure_that_no_set_holds_says_so_and_draws_nothing() -> None:
     assert not app.exception
     assert "Length is not measured in both sets." in text(app)
     assert comparison.ONE_SPECIMEN in [one.value for one in app.info]
+
+
+def eighty() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from mitoem.ui import address, mapping
+
+    address.begin("compare")
+    ids = np.arange(80, 0, -1)
+    mapping.select_inside((ids, ids / 1.0, ids / 1.0), {"x": [0, 200], "y": [70.5, 0]})
+    st.text(address.word("sel", ""))
+
+
+def test_a_box_of_more_than_fifty_selects_the_first_fifty_and_says_how_many_it_held() -> None:
+    app = AppTest.from_function(eighty).run()
+    assert not app.exception
+    assert app.text[0].value == ",".join(str(one) for one in range(1, 51))
+    assert "70 instances lie in the box: the first 50" in app.toast[0].value

@@ -29,7 +29,7 @@ OTHERS = "compare_other"
 def acts(pair: Pair, figure: Figure, of: str) -> dict[str, Any]:
     """What a box, a pressed point and a double click do; ``of`` is the set that can be selected."""
     return {
-        "on_box": partial(_box, points(figure, of)),
+        "on_box": partial(select_inside, points(figure, of)),
         "on_pick": partial(_pick, pair, of),
         "on_reset": partial(selecting.take, ()),
     }
@@ -79,7 +79,7 @@ def points(figure: Figure, of: str) -> tuple[Any, Any, Any]:
     return ids, x, y
 
 
-def _box(points: tuple[Any, Any, Any], told: Told) -> None:
+def select_inside(points: tuple[Any, Any, Any], told: Told) -> None:
     """Select the instances of the current labels inside a box, as many as an address holds."""
     ids, x, y = points
     if ids.size == 0:
