@@ -51,10 +51,7 @@ def shares(
     plot = figure(
         [*traces, *pointers] if traces else [], theme=theme, caption="<br>".join(captions)
     )
-    room = (edges[-1] - edges[0]) * 0.02
-    plain = {"range": [edges[0] - room, edges[-1] + room]}
-    plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))
-    plot.update_yaxes(title_text="Share of instances", rangemode="tozero", tickformat=".0%")
+    _axes(plot, column, edges=edges, log_x=log_x)
     plot.update_layout(
         yaxis2=HIDDEN_AXIS,
         barmode="overlay",
@@ -83,3 +80,11 @@ def _bars(values: Values, edges: Values, *, name: str, colour: str, of: str) -> 
             f"%{{y:.1%}}, %{{customdata[2]:,}} instances<extra>{name}</extra>"
         ),
     )
+
+
+def _axes(plot: go.Figure, column: str, *, edges: Values, log_x: bool) -> None:
+    """Shares against the measure, from the first edge to the last."""
+    room = (edges[-1] - edges[0]) * 0.02
+    plain = {"range": [edges[0] - room, edges[-1] + room]}
+    plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))
+    plot.update_yaxes(title_text="Share of instances", rangemode="tozero", tickformat=".0%")
