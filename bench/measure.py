@@ -3,7 +3,8 @@
 ``python -m bench.measure [--shape 256,2048,2048] [--accuracy] [--organella PROGRAM] [--out FILE]``
 prints one JSON object. Volumes are made here: ellipsoids of MitoEM's sizes and density, and a noisy
 image, on disk; every contender runs in a process of its own, reads them through memory maps and has
-its private memory watched. ``--accuracy`` measures bodies of known shape instead.
+its private memory watched. ``--accuracy`` measures bodies of known shape instead, and writes the
+errors as a table on standard error too.
 
 Contenders: ``ours`` (all columns but neighbours and skeletons), ``ours_neighbours``,
 ``ours_skeletons`` (these columns too), ``regionprops`` (scikit-image's table, and a surface by
@@ -12,6 +13,10 @@ centroids alone), ``scipy`` (sums, centroids, means and deviations by label, alo
 ``--organella`` names its program (installed in an environment of its own), ``organella process``
 without skeletons, which reads TIFF, writes a Parquet report and measures distances between
 instances up to half a micrometre.
+
+Two more lines measure ours alone: ``many_neighbours``, the distances among 10,000 instances in a
+volume that is made as it is read, and ``median_skeletons``, skeletons of instances of 10,000 to
+15,000 voxels.
 """
 
 from __future__ import annotations
@@ -19,59 +24,46 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
 import tifffile
 from numpy.typing import NDArray
 
-from mitoem.morphometry import measure, measure_blocks, skeleton
-from tests.shapes import VOXEL, Body, ball, capsule, ellipsoid
+from bench.accuracy import accuracy, markdown
+from bench.tissue import Tissue
+from mitoem.morphometry import (
+    finish,
+    measure,
+    measure_blocks,
+    skeleton,
+    volume_partial,
+    volume_skeletons,
+)
+from tests.shapes import VOXEL
 
-TILE = (128, 512, 512)
-PER_TILE = 140
 CONTENDERS = ("ours", "ours_neighbours", "ours_skeletons", "regionprops", "cc3d", "scipy")
 
+MANY = (384, 2560, 2560)
+"""Shape of a volume of some 10,000 instances; it is made as it is read, never stored."""
 
-def tile(seed: int) -> NDArray[np.uint32]:
-    """Ellipsoids of a log-normal size, about 5 % of the voxels, as in MitoEM."""
-    rng = np.random.default_rng(seed)
-    labels = np.zeros(TILE, np.uint32)
-    for number in range(1, PER_TILE + 1):
-        mask = ellipsoid(float(np.exp(rng.normal(9.0, 0.8))), rng).mask
-        corner = [rng.integers(-s // 3, n - s // 2) for s, n in zip(mask.shape, TILE, strict=True)]
-        low = [max(-c, 0) for c in corner]
-        part = mask[tuple(slice(a, None) for a in low)]
-        start = [max(c, 0) for c in corner]
-        there = labels[tuple(slice(a, a + n) for a, n in zip(start, part.shape, strict=True))]
-        inside = part[tuple(slice(0, n) for n in there.shape)]
-        there[inside & (there == 0)] = number
-    return labels
+MEDIAN = (10_000, 15_000)
+"""Voxels of instances about as large as MitoEM's median."""
 
+MOST_BYTES = 16 << 30
+"""Memory that a contender may take, so that one that wants more fails alone."""
 
-def make(shape: tuple[int, int, int], folder: Path) -> None:
-    """Labels and image of this shape as .npy files."""
-    kinds = [tile(seed) for seed in range(4)]
-    labels = np.lib.format.open_memmap(folder / "labels.npy", "w+", np.uint32, shape)
-    image = np.lib.format.open_memmap(folder / "image.npy", "w+", np.uint8, shape)
-    noise = np.random.default_rng(9).integers(0, 256, TILE).astype(np.uint8)
-    corners = np.ndindex(*(-(-n // t) for n, t in zip(shape, TILE, strict=True)))
-    for place, at in enumerate(corners):
-        where = tuple(slice(a * t, (a + 1) * t) for a, t in zip(at, TILE, strict=True))
-        room = labels[where].shape
-        one = kinds[place % len(kinds)][tuple(slice(0, n) for n in room)]
-        labels[where] = np.where(one > 0, one + np.uint32(place * PER_TILE), 0)
-        image[where] = noise[tuple(slice(0, n) for n in room)]
-    labels.flush()
-    image.flush()
+T = TypeVar("T")
 
 
 def ours(labels: NDArray[Any], image: NDArray[Any], **columns: bool) -> int:
@@ -133,11 +125,43 @@ RUN: dict[str, Callable[[NDArray[Any], NDArray[Any]], int]] = {
 }
 
 
-def contend(name: str, folder: Path) -> dict[str, float]:
-    """Run one contender here: seconds by the wall and by the processor, peak private memory."""
-    labels = np.load(folder / "labels.npy", mmap_mode="r")
-    image = np.load(folder / "image.npy", mmap_mode="r")
-    measure(np.ones((4, 20, 20), np.uint32), voxel_size=VOXEL)
+def many_neighbours() -> dict[str, float]:
+    """Every column but lengths of many instances, and how long their neighbours take of it."""
+    tissue = Tissue.of(MANY)
+    partial = volume_partial(
+        tissue.labels, tissue.image, MANY, voxel_size=VOXEL, neighbours=True, workers=2
+    )
+    began = time.perf_counter()
+    rows = len(finish(partial, voxel_size=VOXEL))
+    return {"instances": rows, "seconds_of_neighbours": round(time.perf_counter() - began, 2)}
+
+
+def median_skeletons() -> dict[str, float]:
+    """Skeletons of whole instances of median size, in two threads."""
+    tissue = Tissue.of((128, 1024, 1024))
+    sums = volume_partial(tissue.labels, None, tissue.shape, voxel_size=VOXEL, workers=2)
+    count = sums.sums[:, 0]
+    kept = (count >= MEDIAN[0]) & (count <= MEDIAN[1])
+    some = replace(sums, ids=sums.ids[kept], low=sums.low[kept], high=sums.high[kept])
+    skeleton(np.ones((4, 20, 20), np.bool_), voxel_size=VOXEL)
+    began = time.perf_counter()
+    found = volume_skeletons(some, tissue.labels, voxel_size=VOXEL, workers=2)
+    seconds = time.perf_counter() - began
+    return {
+        "instances": len(found),
+        "median_voxels": float(np.median(count[kept])),
+        "skeletons_per_second": round(len(found) / seconds, 1),
+    }
+
+
+ALONE: dict[str, Callable[[], dict[str, float]]] = {
+    "many_neighbours": many_neighbours,
+    "median_skeletons": median_skeletons,
+}
+
+
+def watched(work: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """What some work gives; its seconds by the wall and the processor, its peak private memory."""
     process, peak, over = psutil.Process(), [0], threading.Event()
 
     def watch() -> None:
@@ -148,16 +172,35 @@ def contend(name: str, folder: Path) -> dict[str, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     wall, cpu = time.perf_counter(), time.process_time()
-    rows = RUN[name](labels, image)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    over.set()
-    watcher.join()
-    return {
+    try:
+        found = work()
+    finally:
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        over.set()
+        watcher.join()
+    return found, {
         "seconds": round(wall, 3),
         "cpu_seconds": round(cpu, 3),
-        "megavoxels_per_second": round(labels.size / wall / 1e6, 1),
-        "megavoxels_per_cpu_second": round(labels.size / cpu / 1e6, 1),
         "peak_private_mib": round(peak[0] / 2**20),
+    }
+
+
+def contend(name: str, folder: Path) -> dict[str, Any]:
+    """Run one contender here."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+    measure(np.ones((4, 20, 20), np.uint32), voxel_size=VOXEL)
+    if name in ALONE:
+        told, used = watched(ALONE[name])
+        return used | told
+    labels = np.load(folder / "labels.npy", mmap_mode="r")
+    image = np.load(folder / "image.npy", mmap_mode="r")
+    try:
+        rows, used = watched(lambda: RUN[name](labels, image))
+    except MemoryError:
+        return {"failed": f"needs more than {MOST_BYTES >> 30} GiB of memory"}
+    return used | {
+        "megavoxels_per_second": round(labels.size / used["seconds"] / 1e6, 1),
+        "megavoxels_per_cpu_second": round(labels.size / used["cpu_seconds"] / 1e6, 1),
         "instances": rows,
     }
 
@@ -200,8 +243,8 @@ def race(shape: tuple[int, int, int], names: list[str], program: str | None) -> 
     """All contenders on one volume, and how many times the time of the first each takes."""
     result: dict[str, Any] = {"shape": shape}
     with tempfile.TemporaryDirectory() as folder:
-        make(shape, Path(folder))
-        for name in names:
+        Tissue.of(shape).write(Path(folder))
+        for name in (*names, *ALONE):
             command = [sys.executable, "-m", "bench.measure", "--contend", name, "--data", folder]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
             # A contender that holds the volume several times over may be killed for its memory.
@@ -223,57 +266,15 @@ def race(shape: tuple[int, int, int], names: list[str], program: str | None) -> 
     return result
 
 
-def accuracy(bodies: int) -> list[dict[str, Any]]:
-    """Errors in percent, mean and worst, on bodies of known shape, offset and turned at random."""
-    rows = []
-    for voxels in (2_000, 5_000, 10_000, 20_000, 50_000, 100_000):
-        rng = np.random.default_rng(voxels)
-        for make_body in (ball, ellipsoid, capsule):
-            errors: dict[str, list[float]] = {}
-            for _ in range(bodies):
-                for name, error in _errors(make_body(voxels, rng)).items():
-                    errors.setdefault(name, []).append(100 * error)
-            row: dict[str, Any] = {"voxels": voxels, "body": make_body.__name__}
-            for name, values in errors.items():
-                row[f"{name}_mean"] = round(float(np.abs(values).mean()), 2)
-                row[f"{name}_worst"] = round(float(np.abs(values).max()), 2)
-            rows.append(row)
-    return rows
-
-
-def _errors(body: Body) -> dict[str, float]:
-    """Relative errors of each column that the body has a true value of."""
-    row = measure(body.mask, voxel_size=VOXEL).iloc[0]
-    volume, area = body.volume * 1e-9, body.area * 1e-6
-    major, middle, minor = body.deviations
-    true = {
-        "volume_um3": volume,
-        "surface_area_um2": area,
-        "equivalent_diameter_um": np.cbrt(6 * volume / np.pi),
-        "sphericity": np.cbrt(36 * np.pi * volume**2) / area,
-        "mci": area**3 / (16 * np.pi**2 * volume**2),
-        "surface_to_volume_per_um": area / volume,
-        "elongation": major / middle,
-        "flatness": middle / minor,
-    }
-    found = {name: float(row[name] / value - 1) for name, value in true.items()}
-    if np.isfinite(body.length):
-        line = skeleton(body.mask, voxel_size=VOXEL)
-        radius = body.area / (2 * np.pi * body.length)
-        found["length_um"] = line.length / body.length - 1
-        found["radius_mean_um"] = line.radius_mean / radius - 1
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", default="128,1024,1024")
+    parser.add_argument("--shape", default="256,2048,2048")
     parser.add_argument("--only", default=",".join(CONTENDERS))
     parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--bodies", type=int, default=100)
     parser.add_argument("--organella", metavar="PROGRAM")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--contend", choices=[*CONTENDERS, *ALONE], help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     z, y, x = (int(n) for n in asked.shape.split(","))
@@ -282,6 +283,7 @@ def main() -> None:
         result = contend(asked.contend, asked.data)
     elif asked.accuracy:
         result = accuracy(asked.bodies)
+        print(markdown(result), file=sys.stderr)
     else:
         result = race((z, y, x), asked.only.split(","), asked.organella)
     text = json.dumps(result, indent=2)

@@ -18,7 +18,8 @@ VOXEL = (30.0, 8.0, 8.0)
 class Body:
     """A mask cropped to the body with two voxels around, its volume nm³, area nm², cable nm.
 
-    ``deviations``: standard deviations of its points along its own axes, falling, nm.
+    ``deviations``: standard deviations of its points along its own axes, falling, nm. ``centre``:
+    its middle, in nm (z, y, x) from the middle of the mask's first voxel.
     """
 
     mask: NDArray[np.bool_]
@@ -26,6 +27,7 @@ class Body:
     area: float
     length: float
     deviations: tuple[float, float, float]
+    centre: tuple[float, float, float]
 
 
 def rotation(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -46,11 +48,13 @@ def ellipsoid(
     shape = np.array(aspect or (1, rng.uniform(1, 2), rng.uniform(1, 4)))
     axes = np.cbrt(voxels * np.prod(VOXEL) * 3 / (4 * np.pi) / shape.prod()) * shape
     turn = rotation(rng)
-    points = _grid(np.sqrt(turn**2 @ axes**2), rng) @ turn
+    grid = _grid(np.sqrt(turn**2 @ axes**2), rng)
+    points = grid @ turn
     mask = ((points / axes) ** 2).sum(-1) <= 1
     major, middle, minor = sorted((axes / np.sqrt(5)).tolist(), reverse=True)
     volume = 4 / 3 * np.pi * float(axes.prod())
-    return Body(mask, volume, _ellipsoid_area(axes), np.nan, (major, middle, minor))
+    deviations = (major, middle, minor)
+    return Body(mask, volume, _ellipsoid_area(axes), np.nan, deviations, _centre(grid))
 
 
 def capsule(voxels: float, rng: np.random.Generator, ratio: float | None = None) -> Body:
@@ -68,7 +72,7 @@ def capsule(voxels: float, rng: np.random.Generator, ratio: float | None = None)
     ends = radius**2 / 5 + half**2 + 2 * half * 3 / 8 * radius
     far = float(np.sqrt(rod * half**2 / 3 + caps * ends))
     area, length = 4 * np.pi * radius * (half + radius), 2 * (half + radius)
-    return Body(mask, volume, area, length, (far, across, across))
+    return Body(mask, volume, area, length, (far, across, across), _centre(points))
 
 
 def _grid(half: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -78,6 +82,12 @@ def _grid(half: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.flo
         count = int(np.ceil(reach / edge)) + 2
         axes.append((np.arange(-count, count + 1) + rng.uniform(-0.5, 0.5)) * edge)
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def _centre(grid: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Where the origin lies, from the first voxel's centre."""
+    z, y, x = (-grid[0, 0, 0]).tolist()
+    return z, y, x
 
 
 def _ellipsoid_area(axes: NDArray[np.float64]) -> float:
