@@ -81,6 +81,16 @@ def test_a_table_of_other_labels_or_other_code_is_measured_again(root: Path, cha
     pd.testing.assert_frame_equal(mitoem.table("one", data=root), fresh, check_exact=True)
 
 
+def test_labels_that_were_written_anew_are_measured_anew_with_lengths_as_before(root: Path) -> None:
+    before = mitoem.measure("one", skeletons=True, data=root)
+    labels = np.zeros((10, 60, 60), np.uint32)
+    labels[2:8, 10:40, 10:30] = 70_000
+    mitoem.add_labels("one", "truth", labels, data=root, overwrite=True)
+    after = mitoem.table("one", data=root)
+    assert (before["instance_id"].tolist(), after["instance_id"].tolist()) == ([3, 9], [70_000])
+    assert after["length_um"].notna().all()
+
+
 def test_a_run_measures_lengths_when_it_is_asked_to(root: Path) -> None:
     try:
         ask = {"volume": "one", "labels": "truth", "skeletons": True}
