@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from mitoem import effects
-from mitoem.effects import Draw, Placed, cliffs_delta, hodges_lehmann, summary
+from mitoem.effects import Draw, Extent, Placed, cliffs_delta, hodges_lehmann, summary
 from mitoem.errors import RequestInvalid
 
 samples = st.lists(st.integers(-5, 5), min_size=1, max_size=20).map(lambda v: np.array(v, float))
@@ -114,14 +114,17 @@ def brute(a: Placed, b: Placed, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_the_interval_is_that_of_replicates_made_instance_by_instance(paired: bool) -> None:
+@pytest.mark.parametrize("sizes", [(90, 70), (30, 200)])
+def test_the_interval_is_that_of_replicates_made_instance_by_instance(
+    sizes: tuple[int, int], paired: bool
+) -> None:
     rng = np.random.default_rng(2)
-    a, b = tissue(rng, 90), tissue(rng, 70)
+    a, b = (tissue(rng, n) for n in sizes)
     draw = Draw(5.0, seed=5, replicates=400, paired=paired)
     deltas, shifts = brute(a, b, draw)
     found = effects.difference(a, b, draw=draw)
     assert (found.delta.low, found.delta.high) == pytest.approx(np.quantile(deltas, [0.025, 0.975]))
-    near = {"abs": 0.02 * np.ptp(shifts)}
+    near = {"abs": 0.003 * np.ptp(shifts)}
     assert (found.shift.low, found.shift.high) == pytest.approx(
         np.quantile(shifts, [0.025, 0.975]), **near
     )
@@ -163,8 +166,8 @@ def test_fewer_than_six_blocks_give_no_interval_and_too_many_are_refused() -> No
     few = effects.difference(tissue(rng), tissue(rng), draw=Draw(50.0))
     assert few.delta.blocks == (1, 1) and not few.delta.bounded and not few.shift.bounded
     assert not few.delta.clear and np.isfinite(few.delta.value)
-    with pytest.raises(RequestInvalid, match="expected at most 512"):
-        effects.difference(tissue(rng, 900), tissue(rng), draw=Draw(0.2))
+    with pytest.raises(RequestInvalid, match="900 × 400 pairs of blocks, expected at most 262144"):
+        effects.difference(tissue(rng, 900), tissue(rng), draw=Draw(0.02))
     with pytest.raises(RequestInvalid, match="more than 0 µm"):
         effects.difference(tissue(rng), tissue(rng), draw=Draw(0.0))
 
@@ -188,13 +191,44 @@ def test_constant_lone_and_blank_values_have_no_surprises() -> None:
     assert found.shift.low.is_integer() and found.shift.high.is_integer()
 
 
-@given(st.tuples(*[st.floats(0.5, 60)] * 3))
-def test_the_usual_edge_cuts_an_extent_into_at_least_24_cubes(
-    extent: tuple[float, float, float],
+boxes = st.tuples(st.tuples(*[st.floats(0, 20)] * 3), st.tuples(*[st.floats(0.5, 40)] * 3)).map(
+    lambda one: Extent(one[0], tuple(float(v) for v in np.add(*one)))
+)  # type: ignore[arg-type]
+
+
+@given(boxes, boxes)
+@settings(deadline=None)
+def test_the_usual_edge_cuts_both_extents_into_enough_cubes_and_never_too_many(
+    a: Extent, b: Extent
 ) -> None:
-    edge = effects.usual_edge(extent)
-    cubes = np.ceil(np.divide(extent, edge)).prod()
-    assert cubes >= 24 and edge in effects.EDGES
+    fit, usual = effects.fitting_edges(a, b), effects.usual_edge(a, b)
+    assert a.cubes(usual) * b.cubes(usual) <= effects.MOST_PAIRS
+    if any(min(a.cubes(edge), b.cubes(edge)) >= 24 for edge in fit):
+        assert min(a.cubes(usual), b.cubes(usual)) >= 24
+    assert usual == effects.usual_edge(b, a)
+
+
+@given(boxes, st.sampled_from(effects.EDGES[3:]), st.integers(0, 100))
+@settings(deadline=None)
+def test_instances_of_an_extent_lie_in_no_more_blocks_than_it_has_cubes(
+    extent: Extent, edge: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    (numbers,) = effects.block_numbers(rng.uniform(extent.start, extent.stop, (300, 3)), edge=edge)
+    assert np.unique(numbers).size <= extent.cubes(edge)
+
+
+def test_a_large_truth_and_a_small_crop_of_it_have_an_interval() -> None:
+    rng = np.random.default_rng(11)
+    truth, crop = Extent((0, 0, 0), (15, 32.8, 32.8)), Extent((5, 10, 10), (7, 16, 16))
+    a, b = (
+        Placed(rng.lognormal(size=n), rng.uniform(one.start, one.stop, (n, 3)))
+        for n, one in ((6000, truth), (300, crop))
+    )
+    edge = effects.usual_edge(truth, crop)
+    one = effects.difference(a, b, draw=Draw(edge, paired=True))
+    assert one.delta.bounded and one.shift.bounded
+    assert one.delta.blocks[0] > 1000 and one.delta.blocks[1] >= effects.FEWEST_BLOCKS
 
 
 def measured(rng: np.random.Generator, n: int) -> pd.DataFrame:

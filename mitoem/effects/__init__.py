@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from mitoem.effects.blocks import (
+from mitoem.effects.blocks import REPLICATES, Difference, Draw, Estimate, Placed, difference
+from mitoem.effects.cubes import (
     EDGES,
     FEWEST_BLOCKS,
-    MOST_BLOCKS,
-    REPLICATES,
-    Difference,
-    Draw,
-    Estimate,
-    Placed,
+    MOST_PAIRS,
+    Extent,
     block_numbers,
-    cubes,
-    difference,
+    fitting_edges,
     usual_edge,
 )
 from mitoem.effects.measured import differences, placed
@@ -23,21 +19,22 @@ from mitoem.effects.sizes import Summary, Values, cliffs_delta, hodges_lehmann, 
 __all__ = [
     "EDGES",
     "FEWEST_BLOCKS",
-    "MOST_BLOCKS",
+    "MOST_PAIRS",
     "REPLICATES",
     "Components",
     "Difference",
     "Draw",
     "Estimate",
+    "Extent",
     "Placed",
     "Summary",
     "Values",
     "block_numbers",
     "cliffs_delta",
     "components",
-    "cubes",
     "difference",
     "differences",
+    "fitting_edges",
     "hodges_lehmann",
     "placed",
     "summary",

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 
+from mitoem.effects.cubes import FEWEST_BLOCKS, MOST_PAIRS, Counts, block_numbers
 from mitoem.effects.sizes import Values, cliffs_delta, hodges_lehmann, nearest_below
 from mitoem.errors import RequestInvalid
 
-Counts = npt.NDArray[np.int64]
 _Tail = npt.NDArray[Any]
-
-FEWEST_BLOCKS: Final = 6
-"""A set with fewer blocks gets no interval: too few different draws. Our choice."""
-
-MOST_BLOCKS: Final = 512
-"""More blocks would make the table of block against block large, and the blocks tiny."""
+_Ends = tuple[float, float]
 
 REPLICATES: Final = 1_000
 
@@ -96,21 +93,26 @@ def difference(a: Placed, b: Placed, *, draw: Draw) -> Difference:
 
     Values that are not finite are left out. Percentile intervals. The same draw gives the same
     numbers, whatever the order of the instances. Raises RequestInvalid for an empty set, an edge
-    of 0 or less and more than ``MOST_BLOCKS`` blocks.
+    of 0 or less, and more than ``MOST_PAIRS`` pairs of a block of A and one of B.
     """
     a, b = _finite(a), _finite(b)
     values = cliffs_delta(a.values, b.values), hodges_lehmann(a.values, b.values)
-    of_a, of_b = block_numbers(a.centroids, b.centroids, edge=draw.edge)
-    blocks = int(np.unique(of_a).size), int(np.unique(of_b).size)
-    if max(blocks) > MOST_BLOCKS:
+    of = block_numbers(a.centroids, b.centroids, edge=draw.edge)
+    names = tuple(np.unique(one) for one in of)
+    blocks = names[0].size, names[1].size
+    if blocks[0] * blocks[1] > MOST_PAIRS:
         raise RequestInvalid(
-            f"cubes of {draw.edge:g} µm give {max(blocks)} blocks, expected at most {MOST_BLOCKS}"
+            f"cubes of {draw.edge:g} µm give {blocks[0]} × {blocks[1]} pairs of blocks, expected "
+            f"at most {MOST_PAIRS}"
         )
-    bounds = (np.nan, np.nan), (np.nan, np.nan)
+    bounds: tuple[_Ends, _Ends] = (np.nan, np.nan), (np.nan, np.nan)
     if min(blocks) >= FEWEST_BLOCKS:
-        if not draw.paired:
-            of_a, of_b = (np.unique(of, return_inverse=True)[1] for of in (of_a, of_b))
-        bounds = _bounds(_Pairs.of(a.values, of_a, b.values, of_b), values[1], draw)
+        w_a, w_b = _weights(names, draw)
+        sides = [
+            _Side(one.values, np.searchsorted(there, where), weights)
+            for one, where, there, weights in zip((a, b), of, names, (w_a, w_b), strict=True)
+        ]
+        bounds = _bounds(sides[0], sides[1], values[1])
     delta, shift = (
         Estimate(value, low, high, blocks, draw.edge, draw.seed, draw.replicates)
         for value, (low, high) in zip(values, bounds, strict=True)
@@ -118,37 +120,34 @@ def difference(a: Placed, b: Placed, *, draw: Draw) -> Difference:
     return Difference(delta, shift)
 
 
-def block_numbers(*sets: Values, edge: float) -> tuple[Counts, ...]:
-    """The cube that holds each centroid, one number per cube for all sets; centroids in µm."""
-    if not edge > 0:
-        raise RequestInvalid(f"edge of a block: expected more than 0 µm, found {edge:g}")
-    cubes = np.floor(np.concatenate(sets) / edge).astype(np.int64)
-    numbers = np.unique(cubes, axis=0, return_inverse=True)[1].reshape(-1)
-    return tuple(np.split(numbers, np.cumsum([len(one) for one in sets])[:-1]))
-
-
-EDGES: Final = tuple(part * 10.0**power for power in (-1, 0, 1) for part in (1, 1.5, 2, 3, 5, 7))
-"""Edges of blocks to choose from, in µm."""
-
-
-def usual_edge(*extents: tuple[float, float, float], least: int = 24) -> float:
-    """The largest of ``EDGES`` that cuts each extent (z, y, x), in µm, into ``least`` cubes.
-
-    >>> usual_edge((30.0, 32.8, 32.8)), usual_edge((1.92, 8.2, 8.2))
-    (10.0, 2.0)
-    """
-    fit = [edge for edge in EDGES if all(cubes(one, edge) >= least for one in extents)]
-    return max(fit, default=EDGES[0])
-
-
-def cubes(extent: tuple[float, float, float], edge: float) -> int:
-    """Cubes of this edge that an extent (z, y, x) from 0 lies in, both in µm."""
-    return int(np.ceil(np.divide(extent, edge) - 1e-9).prod())
-
-
 def _finite(one: Placed) -> Placed:
     kept = np.isfinite(one.values) & np.isfinite(one.centroids).all(axis=1)
     return Placed(one.values[kept], one.centroids[kept])
+
+
+def _weights(names: tuple[Counts, ...], draw: Draw) -> tuple[Values, Values]:
+    """How often each replicate draws each block of A, and of B: (replicates, blocks)."""
+    rng = np.random.default_rng(draw.seed)
+
+    def drawn(count: int) -> Values:
+        found = rng.multinomial(count, np.full(count, 1 / count), draw.replicates)
+        return found.astype(np.float64)
+
+    if not draw.paired:
+        return drawn(names[0].size), drawn(names[1].size)
+    both = np.union1d(*names)
+    together = drawn(both.size)
+    w_a, w_b = (together[:, np.searchsorted(both, one)] for one in names)
+    return w_a, w_b
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """Values of a set, the block of each counted from 0, and how often a replicate draws each."""
+
+    values: Values
+    of: Counts
+    weights: Values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,91 +155,75 @@ class _Pairs:
     """Values of A grouped by block, sorted values of B, and how many B each block has from where.
 
     ``starts`` is where each block of A begins; ``tail[p, j]`` counts the values of block j at
-    place p of ``b`` and after. Blocks without a value in one of the sets are kept: their counts
-    are 0.
+    place p of ``b`` and after.
     """
 
     a: Values
     starts: Counts
-    sizes: tuple[Values, Values]
     b: Values
     tail: _Tail
 
     @classmethod
-    def of(cls, a: Values, of_a: Counts, b: Values, of_b: Counts) -> _Pairs:
+    def of(cls, a: _Side, b: _Side) -> _Pairs:
         """Sort once, count often."""
-        blocks = max(int(of_a.max()), int(of_b.max())) + 1
-        order_a, order_b = np.lexsort((a, of_a)), np.argsort(b, kind="stable")
-        sizes = tuple(np.bincount(of, minlength=blocks).astype(np.float64) for of in (of_a, of_b))
-        small = a.size * b.size < np.iinfo(np.int32).max  # sums of a block of A stay in 32 bits
-        tail: _Tail = np.zeros((b.size + 1, blocks), np.int32 if small else np.int64)
-        tail[np.arange(b.size), of_b[order_b]] = 1
-        tail = np.cumsum(tail[::-1], axis=0, dtype=tail.dtype)[::-1]
-        starts = np.searchsorted(of_a[order_a], np.arange(blocks))
-        return cls(a[order_a], starts, (sizes[0], sizes[1]), b[order_b], tail)
+        order_a, order_b = np.lexsort((a.values, a.of)), np.argsort(b.values, kind="stable")
+        small = a.of.size * b.of.size < np.iinfo(np.int32).max  # sums of a block stay in 32 bits
+        tail: _Tail = np.zeros((b.of.size + 1, b.of.max() + 1), np.int32 if small else np.int64)
+        tail[np.arange(b.of.size), b.of[order_b]] = 1
+        tail = np.ascontiguousarray(np.cumsum(tail[::-1], axis=0, dtype=tail.dtype)[::-1])
+        starts = np.searchsorted(a.of[order_a], np.arange(a.of.max() + 1))
+        return cls(a.values[order_a], starts, b.values[order_b], tail)
 
     def above(self, shift: float, *, side: str = "left") -> Values:
         """Pairs of each block of A and each of B with b ≥ a − shift; b > a − shift for right."""
         places = np.searchsorted(self.b, self.a - shift, side=side)  # type: ignore[call-overload]
-        found = np.zeros((self.starts.size, self.tail.shape[1]))
-        there = np.flatnonzero(self.sizes[0])
-        found[there] = np.add.reduceat(self.tail[places], self.starts[there], axis=0)
-        return found
+        return np.add.reduceat(self.tail[places], self.starts, axis=0).astype(np.float64)
 
 
-def _bounds(
-    pairs: _Pairs, shift: float, draw: Draw
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def _bounds(a: _Side, b: _Side, shift: float) -> tuple[_Ends, _Ends]:
     """Intervals of Cliff's delta and of the shift."""
-    weights = _weights(pairs, draw)
-    totals = [w @ size for w, size in zip(weights, pairs.sizes, strict=True)]
-    filled = (totals[0] > 0) & (totals[1] > 0)
-    w_a, w_b = (one[filled] for one in weights)
-    products = totals[0][filled] * totals[1][filled]
-    all_pairs = np.outer(*pairs.sizes)
-    signs = all_pairs - pairs.above(0.0) - pairs.above(0.0, side="right")
-    deltas = _summed(signs, w_a, w_b) / products
-    low, high = np.quantile(deltas, COVERAGE)
+    if a.weights.shape[1] < b.weights.shape[1]:  # the table is small where B has fewer blocks
+        (low, high), (left, right) = _bounds(b, a, -shift)
+        return (-high, -low), (-right, -left)
+    pairs = _Pairs.of(a, b)
+    sizes = np.bincount(a.of).astype(np.float64), np.bincount(b.of).astype(np.float64)
+    totals = (a.weights @ sizes[0]) * (b.weights @ sizes[1])
+    filled = totals > 0
+    w_a, w_b, totals = a.weights[filled], b.weights[filled], totals[filled]
 
-    def share(limit: float) -> float:
-        """Share of the replicates whose median difference is at most this."""
-        return float(np.mean(_summed(pairs.above(limit), w_a, w_b) >= products / 2))
+    def share(table: Values) -> Values:
+        """Of every replicate's pairs, the share that a table of block against block counts."""
+        return np.asarray(np.einsum("rj,rj->r", w_a @ table, w_b) / totals, np.float64)
 
-    ends = [_crossing(share, wanted, shift, pairs) for wanted in COVERAGE]
-    return (float(low), float(high)), (min(ends), max(ends))
-
-
-def _weights(pairs: _Pairs, draw: Draw) -> tuple[Values, Values]:
-    """How often each replicate draws each block of A, and of B: (replicates, blocks)."""
-    rng = np.random.default_rng(draw.seed)
-    drawn = []
-    for size in pairs.sizes:
-        there = np.ones(size.size, bool) if draw.paired else size > 0
-        weights = np.zeros((draw.replicates, size.size))
-        count = int(there.sum())
-        weights[:, there] = rng.multinomial(count, np.full(count, 1 / count), draw.replicates)
-        drawn.append(weights)
-    return (drawn[0], drawn[0]) if draw.paired else (drawn[0], drawn[1])
+    signs = np.outer(*sizes) - pairs.above(0.0) - pairs.above(0.0, side="right")
+    low, high = np.quantile(share(signs), COVERAGE)
+    left, right = _ends(lambda limit: share(pairs.above(limit)) - 0.5, shift, pairs)
+    return (float(low), float(high)), (left, right)
 
 
-def _summed(table: Values, w_a: Values, w_b: Values) -> Values:
-    """Sum of a table of block against block in every replicate."""
-    return np.asarray(np.einsum("rj,rj->r", w_a @ table, w_b), np.float64)
+def _ends(excess: Callable[[float], Values], start: float, pairs: _Pairs) -> _Ends:
+    """Interval of the median difference, from what each replicate has below a limit over half.
 
-
-def _crossing(share: Callable[[float], float], wanted: float, start: float, pairs: _Pairs) -> float:
-    """The least shift of which the share of replicates up to it is the wanted one."""
+    A replicate's median is at most a limit where its excess is at least 0 there, so an end of the
+    interval is where a quantile of the excesses of all replicates crosses 0.
+    """
     both = np.concatenate([pairs.a, pairs.b])
     spread = float(np.subtract(*np.percentile(both, (75, 25)))) or float(np.ptp(both))
     if spread == 0:
-        return start
-    low = high = start
-    step = spread / 32
-    rises = share(start) < wanted
-    while (share(high) < wanted) if rises else (share(low) >= wanted):
-        low, high = (high, high + step) if rises else (low - step, low)
-        step *= 2
-    while high - low > FINENESS * spread:
-        middle = (low + high) / 2
-        low, high = (low, middle) if share(middle) >= wanted else (middle, high)
-    return nearest_below(pairs.a, pairs.b, high)
+        return start, start
+    seen, fine, step = cache(excess), FINENESS * spread, spread / 16
+    slope = float(np.median(seen(start + step) - seen(start))) / step
+    ends = []
+    for wanted in COVERAGE:
+
+        def lean(limit: float, share: float = 1 - wanted) -> float:
+            return float(np.quantile(seen(limit), share))
+
+        near, first = start, lean(start)
+        reach = max(1.25 * abs(first) / slope, fine) if slope > 0 else step
+        far = start + reach * (1 if first < 0 else -1)
+        while (lean(far) < 0) == (first < 0):
+            near, far = far, far + 2 * (far - near)
+        limit = float(brentq(lean, near, far, xtol=fine)) if lean(near) else near
+        ends.append(nearest_below(pairs.a, pairs.b, limit + fine))
+    return min(ends), max(ends)

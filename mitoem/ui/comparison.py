@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from mitoem import effects
-from mitoem.effects import Draw
+from mitoem.effects import Draw, Extent
 from mitoem.errors import TableMissing, VolumeInvalid
+from mitoem.geometry import Box
 from mitoem.ui import address, cache, distribution, panels, words
 from mitoem.ui.instances import offer_to_measure
 
@@ -145,30 +146,20 @@ def _reseed() -> None:
 
 def _edges(pair: Pair) -> tuple[list[float], float]:
     """Edges that cut the labelled part of both sets into some blocks, not too many; the usual."""
-    extents = [_extent(name) for name in (pair.a, pair.b)]
-    usual = effects.usual_edge(*extents)
-    fit = [
-        edge
-        for edge in effects.EDGES
-        if all(
-            effects.FEWEST_BLOCKS <= effects.cubes(one, edge) <= effects.MOST_BLOCKS
-            for one in extents
-        )
-    ]
-    return sorted({*fit, usual}), usual
+    parts = _extent(pair.a), _extent(pair.b)
+    usual = effects.usual_edge(*parts)
+    return sorted({*effects.fitting_edges(*parts), usual}), usual
 
 
-def _extent(name: str) -> tuple[float, float, float]:
-    """Size (z, y, x) of the labelled part of a volume, in µm."""
+def _extent(name: str) -> Extent:
+    """The box around the labelled part of a volume."""
     volume, _, labels = name.partition("/")
     info = cache.volume(volume).info
-    boxes = info.label_set(labels).coverage
-    z, y, x = (
-        (max(b.stop[i] for b in boxes) - min(b.start[i] for b in boxes)) if boxes else n
-        for i, n in enumerate(info.shape)
-    )
-    nm = info.voxel_size
-    return z * nm[0] / 1000, y * nm[1] / 1000, x * nm[2] / 1000
+    boxes = info.label_set(labels).coverage or (Box.whole(info.shape),)
+    um = [nm / 1000 for nm in info.voxel_size]
+    z0, y0, x0 = (min(box.start[i] for box in boxes) * um[i] for i in range(3))
+    z1, y1, x1 = (max(box.stop[i] for box in boxes) * um[i] for i in range(3))
+    return Extent((z0, y0, x0), (z1, y1, x1))
 
 
 def caveat(pair: Pair) -> str:
