@@ -32,12 +32,11 @@ else:
         st.info("Both sides are the same set: choose another one.")
     elif pair := comparison.load(a, b, complete_only=complete_only):
         draw = comparison.draw(pair)
-        found = effect_table.numbers(pair, draw)
         left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
-        left.markdown(effect_table.sentence(found, measure))
+        left.markdown(effect_table.claim(pair, measure, draw=draw))
         right.info(comparison.caveat(pair))
         left, right = st.columns([2, 3], gap="medium")
         with left:
             pair_plots.panel(at, pair, measure)
         with right:
-            effect_table.table(pair, found, draw=draw)
+            effect_table.table(pair, draw=draw)

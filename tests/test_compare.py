@@ -15,6 +15,7 @@ from test_snippets import run
 
 import mitoem
 from mitoem import effects, figures
+from mitoem.tables import provenance, write
 from mitoem.ui import comparison, effect_table, mapping, pair_plots
 from mitoem.ui.comparison import Pair
 
@@ -77,9 +78,8 @@ def row(delta: tuple[float, float, float], shift: tuple[float, float, float]) ->
     names = ("", "_low", "_high")
     values = {f"cliffs_delta{end}": one for end, one in zip(names, delta, strict=True)}
     values |= {f"shift{end}": one for end, one in zip(names, shift, strict=True)}
-    return pd.DataFrame(
-        [{"measure": "volume_um3", **values, "blocks_a": 4, "blocks_b": 9, "edge_um": 2.0}]
-    )
+    facts = {"n_a": 40, "n_b": 50, "blocks_a": 4, "blocks_b": 9, "edge_um": 2.0}
+    return pd.DataFrame([{"measure": "volume_um3", **values, **facts}])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_set_in_fewer_than_six_blocks_has_no_interval_and_the_page_says_why(
         *tables, ["volume_um3"], draw=effects.Draw(70.0), complete_only=False
     )
     told = effect_table.sentence(found, "volume_um3")
-    assert "A lies in 1 blocks of 70 µm, B in 1; 6 are the least." in told
+    assert "A lies in 1 block of 70 µm, B in 1; 6 are the least." in told
 
 
 QUERIES = [
@@ -181,6 +181,29 @@ def test_truth_and_a_prediction_are_one_tissue_whose_blocks_are_drawn_together(
     assert not any("one specimen each" in one.value for one in app.info)
     assert "the same blocks in both" in text(app)
     assert "paired=True" in next(one.value for one in app.code if "effects.Draw" in one.value)
+
+
+def test_a_table_that_was_measured_again_has_new_numbers_at_once(own_root: Path) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    mitoem.add_labels(volume, "guess", volume.read(layer="truth"), kind="prediction", data=own_root)
+    mitoem.measure("phantom-h", "guess", data=own_root)
+    app = visit("compare", EVERY)
+    fine(app)
+    assert app.dataframe[0].value["Cliff's delta"].iloc[0] == 0
+    beside = own_root / "phantom-h" / "tables"
+    note = provenance(beside, "guess") or {}
+    frame = mitoem.table("phantom-h", "guess", data=own_root)
+    frame["volume_um3"] += 100
+    write(beside, "guess", frame, provenance=note)
+    app.run()
+    fine(app)
+    assert app.dataframe[0].value["Cliff's delta"].iloc[0] == -1
+    assert "Volume of A is smaller" in told(app)
+
+
+def test_fewer_instances_than_blocks_are_needed_is_said_as_such() -> None:
+    frame = row((-0.5, np.nan, np.nan), (-1.0, np.nan, np.nan)).assign(n_a=3, blocks_a=3)
+    assert effect_table.sentence(frame, "volume_um3").endswith("There are too few instances.")
 
 
 def test_shares_add_up_to_one_on_common_bins(named: dict[str, pd.DataFrame]) -> None:

@@ -106,13 +106,20 @@ def table(name: str) -> pd.DataFrame:
 
 
 def versions(pair: Pair) -> tuple[str, ...]:
-    """Where A and B lie and which version their labels are: url, version, url, version."""
+    """Where A and B lie, and which version of the labels and of the table: what numbers rest on."""
     found: list[str] = []
     for name in (pair.a, pair.b):
         volume, _, labels = name.partition("/")
         of = cache.volume(volume)
-        found += [of.url, of.info.label_set(labels).version]
+        note = cache.roots().provenance(of, labels) or {}
+        found += [of.url, labels_version(name), str(note.get("sha256"))]
     return tuple(found)
+
+
+def labels_version(name: str) -> str:
+    """Which version the labels of ``volume/labels`` are."""
+    volume, _, labels = name.partition("/")
+    return cache.volume(volume).info.label_set(labels).version
 
 
 def draw(pair: Pair) -> Draw:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mitoem import effects, figures, tables
 from mitoem.effects import Draw
@@ -19,40 +23,51 @@ NO_VALUES = (
 )
 
 
-def numbers(pair: Pair, draw: Draw) -> pd.DataFrame:
-    """One row per measure, as ``effects.differences`` gives it; kept by the names and versions."""
-    sets = pair.a, pair.b
-    with st.spinner("Drawing blocks of tissue…"):
-        return _numbers(
-            sets,
-            comparison.versions(pair),
-            tuple(pair.measured),
-            draw,
-            all_rows=not pair.complete_only,
-        )
+PATIENCE = 0.3
+"""Seconds after which a person is told what is being computed."""
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _numbers(
-    sets: tuple[str, str],
-    versions: tuple[str, ...],
-    measured: tuple[str, ...],
-    draw: Draw,
-    *,
-    all_rows: bool,
+def numbers(
+    pair: Pair, columns: Sequence[str], *, draw: Draw, place: DeltaGenerator | None = None
 ) -> pd.DataFrame:
+    """One row per measure, as ``effects.differences`` gives it; kept by the names and versions.
+
+    Measure by measure, so that a click meanwhile is heard, and what is done by then is not lost.
+    ``place`` tells how far it is.
+    """
+    versions, begun = comparison.versions(pair), time.monotonic()
+    rows: list[dict[str, Any]] = []
+    for number, column in enumerate(columns):
+        if place and time.monotonic() - begun > PATIENCE:
+            what = f"Drawing blocks of tissue: {figures.title(column)}"
+            place.progress(number / len(columns), what)
+        rows += _numbers((pair.a, pair.b), versions, column, draw, all_rows=not pair.complete_only)
+    return pd.DataFrame(rows)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _numbers(
+    sets: tuple[str, str], versions: tuple[str, ...], column: str, draw: Draw, *, all_rows: bool
+) -> list[dict[str, Any]]:
+    """The row of one measure; none where one side has no value."""
     del versions
     a, b = (comparison.table(name) for name in sets)
-    return effects.differences(a, b, measured, draw=draw, complete_only=not all_rows)
+    found = effects.differences(a, b, [column], draw=draw, complete_only=not all_rows)
+    return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
+
+
+def claim(pair: Pair, measure: str, *, draw: Draw) -> str:
+    """In words, how the two sets differ in a measure, or why nothing can be said."""
+    if measure not in pair.measured:
+        return f"{_noun(measure)} is not measured in both sets."
+    return sentence(numbers(pair, [measure], draw=draw), measure)
 
 
 def sentence(found: pd.DataFrame, measure: str) -> str:
     """In words, how A and B differ in a measure, with what the claim rests on."""
     if found.empty:
         return NO_VALUES
-    rows, noun = found[found["measure"] == measure], figures.title(measure).partition(" (")[0]
-    if rows.empty:
-        return f"{noun} is not measured in both sets."
+    rows, noun = found[found["measure"] == measure], _noun(measure)
     row = rows.iloc[0]
     delta, low = row["cliffs_delta"], row["cliffs_delta_low"]
     size = "larger" if delta > 0 else "smaller"
@@ -72,14 +87,25 @@ def sentence(found: pd.DataFrame, measure: str) -> str:
     return f"**{claim}**: Cliff's delta {effect}, shift {shift}{unit}.{_why_none(row)}"
 
 
+def _noun(measure: str) -> str:
+    """A measure in words, without its unit."""
+    return figures.title(measure).partition(" (")[0]
+
+
 def _why_none(row: pd.Series) -> str:
     """Why there is no interval, if there is none."""
     if np.isfinite(row["cliffs_delta_low"]):
         return ""
+    few = min(row["n_a"], row["n_b"]) < effects.FEWEST_BLOCKS
+    advice = "There are too few instances." if few else "Choose smaller blocks."
     return (
-        f" No interval: A lies in {row['blocks_a']} blocks of {row['edge_um']:g} µm, B in "
-        f"{row['blocks_b']}; {effects.FEWEST_BLOCKS} are the least. Choose smaller blocks."
+        f" No interval: A lies in {_blocks(row['blocks_a'])} of {row['edge_um']:g} µm, B in "
+        f"{row['blocks_b']}; {effects.FEWEST_BLOCKS} are the least. {advice}"
     )
+
+
+def _blocks(count: int) -> str:
+    return "1 block" if count == 1 else f"{count} blocks"
 
 
 def estimate(row: pd.Series, name: str) -> tuple[str, str]:
@@ -113,8 +139,7 @@ def _signed(value: float, form: str) -> str:
 NO_BREAK = "\u00a0"
 """A space at which no line ends."""
 
-SHORT = {"mci": "Complexity (MCI)"}
-
+SHORT = {"mci": "Complexity (MCI)", "equivalent_diameter_um": "Eq. diameter (µm)"}
 
 DELTA = (
     "The chance that an instance of A is larger than one of B, minus the chance that it is "
@@ -124,15 +149,18 @@ DELTA = (
 SHIFT = "Hodges–Lehmann: the median of all differences A − B, in the unit of the measure."
 
 
-def table(pair: Pair, found: pd.DataFrame, *, draw: Draw) -> None:
+def table(pair: Pair, *, draw: Draw) -> None:
     """All measures, how the intervals were made, and ways to take the numbers away."""
+    place = st.empty()
+    found = numbers(pair, pair.measured, draw=draw, place=place)
     if found.empty:
+        place.empty()
         return
     ends = zip(found["cliffs_delta_low"], found["cliffs_delta_high"], strict=True)
     decimals = max(_decimals(low, high) for low, high in ends)
     effect = st.column_config.NumberColumn(format=f"%+.{decimals}f", help=DELTA)
     median = st.column_config.NumberColumn(format="%.3g")
-    st.dataframe(
+    place.dataframe(
         shown(found),
         hide_index=True,
         height="content",
@@ -172,13 +200,15 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
         "δ 95 %": [ends or "–" for _, ends in effect],
         "Shift A − B": [value for value, _ in shift],
         "Shift 95 %": [ends or "–" for _, ends in shift],
+        "n A": found["n_a"],
+        "n B": found["n_b"],
         "Median A": found["median_a"],
         "Median B": found["median_b"],
     }
     for side in "ab":
         ends = zip(found[f"q1_{side}"], found[f"q3_{side}"], strict=True)
         columns[f"IQR {side.upper()}"] = [f"{low:.3g} – {high:.3g}" for low, high in ends]
-    return pd.DataFrame(columns | {"n A": found["n_a"], "n B": found["n_b"]})
+    return pd.DataFrame(columns)
 
 
 def told(pair: Pair, found: pd.DataFrame, draw: Draw) -> str:
@@ -187,19 +217,21 @@ def told(pair: Pair, found: pd.DataFrame, draw: Draw) -> str:
     together = ", the same blocks in both" if pair.one_volume else ", in each set by itself"
     return (
         f"Intervals of 95 %: percentiles of {draw.replicates:,} replicates that draw blocks of "
-        f"tissue, cubes of {draw.edge:g} µm, with replacement{together}. A lies in {blocks[0]} "
-        f"blocks, B in {blocks[1]}; seed {draw.seed}. They hold what varies within the tissue, "
-        "and are not corrected for the number of measures."
+        f"tissue, cubes of {draw.edge:g} µm, with replacement{together}. A lies in "
+        f"{_blocks(blocks[0])}, B in {blocks[1]}; seed {draw.seed}. They hold what varies within "
+        "the tissue, and are not corrected for the number of measures."
     )
 
 
 def csv(pair: Pair, found: pd.DataFrame) -> pd.DataFrame:
     """The numbers with the names and label versions of both sets, and the unit of each row."""
-    _, version_a, _, version_b = comparison.versions(pair)
     out = found.assign(
-        a=pair.a, b=pair.b, labels_version_a=version_a, labels_version_b=version_b,
+        a=pair.a,
+        b=pair.b,
+        labels_version_a=comparison.labels_version(pair.a),
+        labels_version_b=comparison.labels_version(pair.b),
         complete_only=pair.complete_only,
-    )  # fmt: skip
+    )
     out.insert(1, "unit", [figures.unit(name) for name in found["measure"]])
     return out
 
