@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         open_volume,
         predict,
         stored_table,
+        submission,
         table,
         volumes,
     )
@@ -43,6 +44,7 @@ __all__ = [
     "open_volume",
     "predict",
     "stored_table",
+    "submission",
     "table",
     "volumes",
 ]

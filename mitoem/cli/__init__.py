@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mitoem.cli import data, science
+from mitoem.cli import data, giving, science
 from mitoem.cli.console import Console
 from mitoem.errors import MitoEMError
 from mitoem.ingestion.disk import disk_error
@@ -57,4 +57,5 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     data.add_commands(commands, shared)
     science.add_commands(commands, shared)
+    giving.add_commands(commands, shared)
     return top

@@ -1,6 +1,7 @@
 """The front door: what pages, scripts and the command line all call."""
 
 from mitoem.front.card import Card, card, inside
+from mitoem.front.challenge import submission
 from mitoem.front.colouring import COLOURABLE, Colouring, colouring, error_colouring
 from mitoem.front.downloads import Download, download
 from mitoem.front.drawing import figure, ids_kept, neuroglancer_link, snapshot
@@ -36,6 +37,7 @@ __all__ = [
     "read_labels",
     "snapshot",
     "stored_table",
+    "submission",
     "table",
     "thumbnail",
     "volumes",
