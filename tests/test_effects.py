@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from scipy.stats import bootstrap, mannwhitneyu
 
 from mitoem import effects
 from mitoem.effects import Draw, Extent, Placed, cliffs_delta, hodges_lehmann, summary
@@ -128,6 +128,21 @@ def test_the_interval_is_that_of_replicates_made_instance_by_instance(
     assert (found.shift.low, found.shift.high) == pytest.approx(
         np.quantile(shifts, [0.025, 0.975]), **near
     )
+
+
+def test_the_interval_of_blocks_of_one_instance_is_the_one_that_scipy_finds() -> None:
+    rng = np.random.default_rng(12)
+    a, b = rng.normal(0.4, 1, 60), rng.normal(0, 1, 50)
+    apart = [np.column_stack([np.arange(one.size) * 10.0] * 3) for one in (a, b)]
+    found = effects.difference(
+        Placed(a, apart[0]), Placed(b, apart[1]), draw=Draw(5.0, replicates=4000)
+    )
+    assert found.delta.blocks == (60, 50)
+    for mine, measure in ((found.delta, cliffs_delta), (found.shift, hodges_lehmann)):
+        theirs = bootstrap(
+            (a, b), measure, vectorized=False, n_resamples=2000, method="percentile", rng=1
+        ).confidence_interval
+        assert (mine.low, mine.high) == pytest.approx(tuple(theirs), abs=0.03)
 
 
 def test_neighbours_that_resemble_each_other_widen_the_interval() -> None:

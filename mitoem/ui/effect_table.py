@@ -207,7 +207,7 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
     }
     for side in "ab":
         ends = zip(found[f"q1_{side}"], found[f"q3_{side}"], strict=True)
-        columns[f"IQR {side.upper()}"] = [f"{low:.3g} – {high:.3g}" for low, high in ends]
+        columns[f"IQR {side.upper()}"] = [f"{low:.3g}–{high:.3g}" for low, high in ends]
     return pd.DataFrame(columns)
 
 
