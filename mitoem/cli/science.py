@@ -169,7 +169,7 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
     return answer
 
 
-def _evaluate(arguments: argparse.Namespace, _console: Console) -> Answer:
+def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:
     heat = front.read_image(arguments.scores) if arguments.scores else None
     found = front.evaluate(
         arguments.truth,
@@ -177,6 +177,7 @@ def _evaluate(arguments: argparse.Namespace, _console: Console) -> Answer:
         size_thresholds=arguments.size_thresholds,
         scores=heat,
         data=arguments.data,
+        progress=console.progress,
     )
     answer: Answer = found.to_json()
     return answer | {"text": json.dumps(answer, indent=1).splitlines()}

@@ -6,7 +6,8 @@ from mitoem.front.colouring import COLOURABLE, Colouring, colouring, error_colou
 from mitoem.front.downloads import Download, download
 from mitoem.front.drawing import figure, ids_kept, neuroglancer_link, snapshot
 from mitoem.front.instances import instance_box, measure, mesh, stored_table, table
-from mitoem.front.scoring import common_coverage, evaluate, predict, read_image, read_labels
+from mitoem.front.pairs import common_coverage, of_volume, overlap
+from mitoem.front.scoring import evaluate, predict, read_image, read_labels
 from mitoem.front.shelves import add_labels, ingest, open_volume, volumes
 from mitoem.front.thumbnails import field_nm, thumbnail
 
@@ -31,7 +32,9 @@ __all__ = [
     "measure",
     "mesh",
     "neuroglancer_link",
+    "of_volume",
     "open_volume",
+    "overlap",
     "predict",
     "read_image",
     "read_labels",

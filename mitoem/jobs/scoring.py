@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitoem.errors import RunCancelled
 from mitoem.geometry import Box
 from mitoem.jobs.job import Job, fields, name
 from mitoem.jobs.registry import directory, runs
@@ -18,9 +17,6 @@ from mitoem.volume import Volume
 
 LOOK = 200
 """Runs among which an earlier scoring is looked for."""
-
-SLAB_VOXELS = 2**25
-"""Voxels of each side that are held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +59,12 @@ def run(job: Job) -> dict[str, Any]:
     ask = job.request
     volume = front.open_volume(ask["volume"], data=ask.get("data") or job.root)
     box = front.common_coverage(volume, ask["truth"], ask["prediction"])
-    depth, height, width = box.shape
-    step = max(1, SLAB_VOXELS // (height * width))
-    table = scores.EMPTY
-    for z in range(0, depth, step):
-        if job.cancelled():
-            raise RunCancelled(f"stopped at section {z} of {depth}")
-        job.report(0.95 * z / depth, f"section {z} of {depth}")
-        slab = Box((z, 0, 0), (min(z + step, depth), height, width)).shift(box.start)
-        truth, prediction = (volume.read(slab, layer=ask[side]) for side in ("truth", "prediction"))
-        table = table + scores.contingency(truth, prediction, offset=slab.start)
+    table = front.overlap(
+        front.of_volume(volume, ask["truth"], box),
+        front.of_volume(volume, ask["prediction"], box),
+        progress=lambda done, text: job.report(0.95 * done, text),
+        cancelled=job.cancelled,
+    )
     job.report(0.95, "score")
     found = scores.evaluate_table(table).to_json()
     (job.directory / "scores.json").write_text(json.dumps(found), encoding="utf-8")
