@@ -238,6 +238,17 @@ def test_the_same_image_gives_the_same_answer(phantom: Phantom) -> None:
     assert np.array_equal(first.mask, second.mask)
 
 
+def test_the_mean_over_mirror_images_does_not_know_left_from_right(phantom: Phantom) -> None:
+    once = predict(phantom.image, voxel_size=VOXEL, flips=True)
+    for axes in ((1,), (2,), (1, 2)):
+        image = np.ascontiguousarray(np.flip(phantom.image, axes))
+        again = np.flip(predict(image, voxel_size=VOXEL, flips=True).mask, axes)
+        assert np.abs(again.astype(int) - once.mask).max() <= 1
+    plain = predict(phantom.image, voxel_size=VOXEL)
+    assert (np.abs(plain.mask.astype(int) - once.mask) > 1).any()
+    assert np.mean((plain.labels > 0) != (once.labels > 0)) < 0.02
+
+
 def test_decoding_again_with_the_same_parameters_changes_nothing(phantom: Phantom) -> None:
     first = predict(phantom.image, voxel_size=VOXEL)
     assert np.array_equal(redecode(first, first.parameters).labels, first.labels)

@@ -62,6 +62,7 @@ def _add_predict(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("--box", required=True, type=box, metavar="z0:z1,y0:y1,x0:x1")
     one.add_argument("--model", type=Path, metavar="FILE.onnx")
     one.add_argument("--out", type=Path, metavar="FILE.h5,.tif,.nii.gz,.npz,.zarr")
+    one.add_argument("--flips", action="store_true", help="mean over mirror images, 4 × the time")
     one.add_argument("--save", metavar="RUN", help="keep as labels NAME/RUN")
     one.add_argument("--overwrite", action="store_true")
     one.set_defaults(run=_predict)
@@ -141,7 +142,10 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
     if arguments.out is not None:
         export.check_array_path(arguments.out)
     console.expect(arguments.box.size)
-    found = front.predict(volume, arguments.box, model=arguments.model, progress=console.progress)
+    found = front.predict(
+        volume, arguments.box, model=arguments.model, flips=arguments.flips,
+        progress=console.progress,
+    )  # fmt: skip
     answer: Answer = {
         "instances": len(np.unique(found.labels)) - 1 if found.labels.any() else 0,
         "box": str(arguments.box),

@@ -26,11 +26,15 @@ def predict(
     *,
     model: str | Path | None = None,
     decode: DecodeParameters | None = None,
+    flips: bool = False,
     data: Data = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Prediction:
-    """Run the bundled model (or another ONNX file) on a box of a volume at level 0."""
+    """Run the bundled model (or another ONNX file) on a box of a volume at level 0.
+
+    Parameters as of ``mitoem.inference.predict``.
+    """
     from mitoem import inference
 
     target = resolved(volume, data=data)
@@ -39,6 +43,7 @@ def predict(
         voxel_size=target.info.voxel_size,
         model=model,
         decode=decode,
+        flips=flips,
         progress=progress,
         cancelled=cancelled,
     )

@@ -32,6 +32,10 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (1, 2))
+"""Axes (z, y, x) along which an image is mirrored, for the mean over its mirror images."""
+
+
 class Model:
     """A loaded network; ``run`` compiles once per tile shape, as fixed shapes run 4 × faster.
 
@@ -51,6 +55,14 @@ class Model:
         self.precision = self._precision() if precision == "auto" else precision
         self._shape: Index | None = None
         self._request: Any = None
+
+    def run_mirrored(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The mean of what ``run`` gives of an image and of its mirror images in the plane."""
+        total = self.run(grey).copy()
+        for axes in MIRRORS[1:]:
+            found = self.run(np.ascontiguousarray(np.flip(grey, axes)))
+            total = total + np.flip(found, tuple(axis + 1 for axis in axes))
+        return np.asarray(total / len(MIRRORS), np.float32)
 
     def run(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities (channels, z, y, x) of one normalised tile (z, y, x).

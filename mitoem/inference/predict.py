@@ -15,7 +15,7 @@ from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.inference.blend import Blend, Plan, Tile, plan
 from mitoem.inference.decode import DecodeParameters
 from mitoem.inference.decode import decode as separate
-from mitoem.inference.model import Model, load, thread_count
+from mitoem.inference.model import MIRRORS, Model, load, thread_count
 from mitoem.inference.resample import grid_for, nearest, resample
 from mitoem.inference.spec import ModelSpec
 
@@ -72,6 +72,7 @@ def predict(
     voxel_size: VoxelSize,
     model: Model | Path | str | None = None,
     decode: DecodeParameters | None = None,
+    flips: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     partial: Partial | None = None,
@@ -79,7 +80,8 @@ def predict(
     """Predict the mitochondria of an image (z, y, x), uint8 or uint16, of any voxel size in nm.
 
     ``model``: None for the bundled one, or an ONNX file with its JSON beside it.
-    ``decode``: None for the model's own parameters. ``progress(fraction, what)`` and
+    ``decode``: None for the model's own parameters. ``flips``: the mean over the image and its
+    three mirror images in the plane, in four times the time. ``progress(fraction, what)`` and
     ``partial(box, mask × 255)`` are called as tiles finish, the box in voxels of the image.
     Raises ImageInvalid, ModelInvalid, RunCancelled.
     """
@@ -91,7 +93,7 @@ def predict(
     watch.mark("load", 0.0, "prepare the image")
     grey = _prepare(image, voxel_size, used.spec)
     watch.mark("prepare", 0.02, "run the network")
-    blend = _run(used, grey, image.shape, watch, partial)
+    blend = _run(used, grey, image.shape, watch, flips=flips, partial=partial)
     watch.mark("network", 0.8, "resample")
     mask, contour = (
         _channel(blend, used.spec.channels.index(name), grey.shape, image.shape)
@@ -120,7 +122,11 @@ def redecode(prediction: Prediction, parameters: DecodeParameters) -> Prediction
 
 
 def estimate(
-    shape: Index, *, voxel_size: VoxelSize, model: Model | Path | str | None = None
+    shape: Index,
+    *,
+    voxel_size: VoxelSize,
+    model: Model | Path | str | None = None,
+    flips: bool = False,
 ) -> Estimate:
     """Time and memory that ``predict`` will take on an image of this shape, from measured rates."""
     check_voxel_size(voxel_size)
@@ -129,7 +135,8 @@ def estimate(
     tile_voxels = int(np.prod(tiles.shape))
     voxels, padded = int(np.prod(shape)), int(np.prod(tiles.padded))
     rate = NETWORK_RATE[used.precision] * thread_count()
-    seconds = FIXED_SECONDS + len(tiles) * tile_voxels / rate + voxels / DECODE_RATE
+    runs = len(tiles) * (len(MIRRORS) if flips else 1)
+    seconds = FIXED_SECONDS + runs * tile_voxels / rate + voxels / DECODE_RATE
     scale = 1 if used.precision == "bf16" else 2
     network = FIXED_BYTES + TILE_BYTES * scale * tile_voxels + 8 * padded
     return Estimate(seconds, network + max(4 * padded, 24 * voxels))
@@ -227,6 +234,8 @@ def _run(
     grey: NDArray[np.float32],
     image_shape: tuple[int, ...],
     watch: _Watch,
+    *,
+    flips: bool,
     partial: Partial | None,
 ) -> Blend:
     z, y, x = grey.shape
@@ -236,7 +245,8 @@ def _run(
     blend = Blend(len(model.spec.channels), tiles)
     for done, tile in enumerate(tiles, 1):
         with model.lock:
-            found = model.run(np.ascontiguousarray(padded[tile.box.slices]))
+            part = np.ascontiguousarray(padded[tile.box.slices])
+            found = model.run_mirrored(part) if flips else model.run(part)
             blend.add(tile, found)
             mask = found[model.spec.channels.index("mask")]
             piece = None if partial is None else _piece(tile, mask, grey, image_shape)
