@@ -26,9 +26,10 @@ if table is not None:
     shown = kept[~kept["touches_border"]] if complete_only else kept
     expression = filtering.expression(complete_only=complete_only)
     left, right = st.columns([4, 5], gap="medium")
-    with left:
-        distribution.plot(at, kept, whole=table, complete_only=complete_only)
-        instances.lengths(at, table)
+    # The rows first: a person waits for them, and a plot takes longer to draw.
     with right:
         browsing.panel(at, shown, expression=expression)
         downloads.row(at, table, expression=expression, shown=len(shown))
+    with left:
+        distribution.plot(at, kept, whole=table, complete_only=complete_only)
+        instances.lengths(at, table)

@@ -36,6 +36,8 @@ export async function attach(component) {
     root.style.minHeight = `${layout.height}px`;
     await Plotly.react(holder, data, { ...layout, selections: [], autosize: true }, CONFIG);
     root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
+  } else if (holder.layout.selections?.length) {
+    await Plotly.relayout(holder, { selections: [] }); // a box that changed nothing
   }
   if (!before) {
     listen(holder, Plotly);
@@ -55,9 +57,7 @@ function listen(holder, Plotly) {
     plots.get(holder)?.component.setTriggerValue(name, value);
   holder.on("plotly_selected", (/** @type {any} */ event) => {
     if (!event?.range) return;
-    const { x, y } = event.range;
-    void Plotly.relayout(holder, { selections: [] });
-    tell("box", { x, y });
+    tell("box", { x: event.range.x, y: event.range.y });
   });
   holder.on("plotly_click", (/** @type {any} */ { points, event }) => {
     const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
