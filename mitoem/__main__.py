@@ -1,8 +1,6 @@
 """``python -m mitoem …``."""
 
-import sys
-
-from mitoem.cli import main
+from mitoem.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -7,10 +7,12 @@ standard output is one JSON object and nothing else; progress and notices go to 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from mitoem.cli import data, giving, science
 from mitoem.cli.console import Console
@@ -43,6 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in answer.pop("text", []):
             print(line)
     return 0
+
+
+def run() -> NoReturn:
+    """Run the command of this process, and end it with its exit code at once.
+
+    Native libraries have threads of their own, and an interpreter that ends in the ordinary way
+    now and then aborts while it takes them down: the exit code would then be another.
+    """
+    try:
+        code = main()
+    except SystemExit as ended:  # wrong usage, or help
+        code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def parser() -> argparse.ArgumentParser:
