@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mitoem import figures
-from mitoem.ui import address, comparison, effect_table, pair_plots, words
+from mitoem.ui import address, comparison, distribution, effect_table, pair_plots, words
 
 at = address.here()
 sets = comparison.sets()
@@ -19,7 +19,7 @@ else:
         b = words.choice("b", "B", sets, comparison.other(sets, a))
     with columns[2]:
         measure = words.choice(
-            "measure", "Measure", comparison.MEASURES, "volume_um3", names=figures.title
+            "measure", "Measure", distribution.MEASURES, "volume_um3", names=figures.title
         )
     with columns[3]:
         complete_only = words.switch(

@@ -7,11 +7,12 @@ from mitoem.ui import address, browsing, distribution, downloads, filtering, ins
 at = address.here()
 table = instances.rows(at)
 if table is not None:
+    measured = instances.measured(at)
     columns = st.columns([10, 2, 3, 3], vertical_alignment="center")
     with columns[0]:
         filtering.box(table)
     with columns[1]:
-        filtering.adder(table)
+        filtering.adder(table, measured)
     with columns[2]:
         complete_only = words.switch(
             "cut",
@@ -20,7 +21,7 @@ if table is not None:
             help="Cut objects touch a face of the labelled region: their size is not known.",
         )
     with columns[3]:
-        instances.find(table)
+        instances.find(at)
     filtering.chips()
     kept = filtering.apply(table)
     shown = kept[~kept["touches_border"]] if complete_only else kept
@@ -28,8 +29,8 @@ if table is not None:
     left, right = st.columns([4, 5], gap="medium")
     # The rows first: a person waits for them, and a plot takes longer to draw.
     with right:
-        browsing.panel(at, shown, expression=expression)
+        browsing.panel(at, shown, measured=measured, expression=expression)
         downloads.row(at, table, expression=expression, shown=len(shown))
     with left:
-        distribution.plot(at, kept, whole=table, complete_only=complete_only)
+        distribution.plot(at, kept, whole=table, measured=measured, complete_only=complete_only)
         instances.lengths(at, table)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 from test_pages import fine, text, visit, words
-from test_snippets import run
+from test_snippets import run_each
 
 import mitoem
 from mitoem import effects, figures
@@ -134,15 +134,9 @@ QUERIES = [
 def test_every_snippet_of_the_compare_page_runs(query: dict[str, str], tmp_path: Path) -> None:
     app = visit("compare", {**EVERY, **query})
     fine(app)
-    snippets = [one.value for one in app.code if one.language == "python"]
-    assert len(snippets) == 2, "the plot's and the table's"
-    for number, snippet in enumerate(snippets):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        done = run(snippet, folder)
-        assert done.returncode == 0, f"{snippet}\n{done.stderr}"
-        assert len([*folder.iterdir()]) == 1
-    found = pd.read_csv(tmp_path / "1" / "compare.csv")
+    plot, table = run_each(app, tmp_path)
+    assert (plot.suffix, table.name) == (".html", "compare.csv")
+    found = pd.read_csv(table)
     assert found["cliffs_delta"].tolist() == pytest.approx(
         app.dataframe[0 if len(app.dataframe) == 1 else -1].value["Cliff's delta"].tolist()
     )

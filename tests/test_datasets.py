@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 from test_pages import fine, text, visit
 
 import mitoem
@@ -202,9 +203,9 @@ def test_every_published_number_has_its_row_and_its_source() -> None:
         assert abs(by["instances", letter].value / half - density.value) <= density.step / 2
 
 
-def shown(app: object) -> Mapping[str, Mapping[str, str]]:
+def shown(app: AppTest) -> Mapping[str, Mapping[str, str]]:
     """The table of published against measured, by quantity."""
-    tables = [one.value for one in app.table if "Agreement" in one.value.columns]  # type: ignore[attr-defined]
+    tables = [one.value for one in app.table if "Agreement" in one.value.columns]
     (table,) = tables
     return {str(name).strip("*"): row for name, row in table.to_dict("index").items()}
 

@@ -208,7 +208,7 @@ def test_constant_lone_and_blank_values_have_no_surprises() -> None:
 
 boxes = st.tuples(st.tuples(*[st.floats(0, 20)] * 3), st.tuples(*[st.floats(0.5, 40)] * 3)).map(
     lambda one: Extent(one[0], tuple(float(v) for v in np.add(*one)))
-)  # type: ignore[arg-type]
+)
 
 
 @given(boxes, boxes)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import mitoem
 from mitoem import jobs
 from mitoem.scores import METRICS
 from mitoem.ui import facts, manual
@@ -205,6 +208,21 @@ def test_rows_are_ordered_and_columns_chosen_by_the_address() -> None:
     assert words(app)["cols"] == "sphericity"
     app.button(key="row_on").click().run()
     assert int(words(app)["sel"]) == app.dataframe[0].value["instance_id"].iloc[0]
+
+
+def test_labels_without_an_instance_say_so_on_every_page_that_counts(own_root: Path) -> None:
+    file = own_root / "phantom-h" / "volume.json"
+    info = json.loads(file.read_text())
+    truth = mitoem.open_volume("phantom-h").read(layer="truth")
+    z, y, x = (int(n) for n in np.argwhere(truth == 0)[0])
+    info["labels"][0]["coverage"] = [[[z, y, x], [z + 1, y + 1, x + 1]]]
+    file.write_text(json.dumps(info))
+    assert mitoem.measure("phantom-h").empty
+    app = visit("instances")
+    fine(app)
+    assert "holds no instance" in text(app)
+    for page in ("explore", "compare", "datasets"):
+        fine(visit(page))
 
 
 def test_a_root_that_does_not_answer_is_named_on_datasets(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 from test_pages import fine, visit
 
 import mitoem
@@ -35,20 +36,26 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def run_each(app: AppTest, folder: Path) -> list[Path]:
+    """Run every snippet of a page in a folder of its own; the one file that each of them makes."""
+    made = []
+    for number, one in enumerate(found for found in app.code if found.language == "python"):
+        own = folder / str(number)
+        own.mkdir()
+        done = run(one.value, own)
+        assert done.returncode == 0, f"{one.value}\n{done.stderr}"
+        (path,) = own.iterdir()
+        made.append(path)
+    return made
+
+
 @pytest.mark.usefixtures("small_data")
 @pytest.mark.parametrize("query", INSTANCES)
 def test_every_snippet_of_the_instances_page_runs(query: dict[str, str], tmp_path: Path) -> None:
     app = visit("instances", {"volume": "phantom-h", **query})
     fine(app)
-    snippets = [one.value for one in app.code if one.language == "python"]
-    assert len(snippets) == 2, "the plot's and the table's"
-    for number, text in enumerate(snippets):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        done = run(text, folder)
-        assert done.returncode == 0, f"{text}\n{done.stderr}"
-        assert {path.suffix for path in folder.iterdir()} <= {".html", ".csv"}
-        assert [*folder.iterdir()]
+    made = run_each(app, tmp_path)
+    assert [path.suffix for path in made] == [".html", ".csv"], "the plot's and the table's"
 
 
 def test_the_snippet_of_the_rows_gives_the_rows(small_data: Path, tmp_path: Path) -> None:

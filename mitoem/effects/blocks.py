@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -174,9 +174,9 @@ class _Pairs:
         starts = np.searchsorted(a.of[order_a], np.arange(a.of.max() + 1))
         return cls(a.values[order_a], starts, b.values[order_b], tail)
 
-    def above(self, shift: float, *, side: str = "left") -> Values:
+    def above(self, shift: float, *, side: Literal["left", "right"] = "left") -> Values:
         """Pairs of each block of A and each of B with b ≥ a − shift; b > a − shift for right."""
-        places = np.searchsorted(self.b, self.a - shift, side=side)  # type: ignore[call-overload]
+        places = np.searchsorted(self.b, self.a - shift, side=side)
         return np.add.reduceat(self.tail[places], self.starts, axis=0).astype(np.float64)
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.marks import HIDDEN_AXIS, mark, ring
+from mitoem.figures.points import points
 from mitoem.figures.samples import Sample, Values, groups, left_out, numbers, sample
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, tint, title, unit
 from mitoem.scores.precision import AveragePrecision
@@ -80,32 +81,15 @@ def _ghosts(rows: pd.DataFrame, x: str, y: str, *, ink: Ink, kind: type[Any]) ->
 def _points(
     drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink, kind: type[Any]
 ) -> list[Any]:
-    """One trace of points per group, and one more, hollow, for its cut instances."""
+    """The points of each group, in its colour and with its symbol."""
     traces = []
     opacity = float(np.clip(60 / np.sqrt(max(len(drawn.rows), 1)), 0.25, 0.8))
     for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
         colour = ink.accent if group is None else ink.series[number % len(ink.series)]
         symbol = _SYMBOLS[number % len(_SYMBOLS)]
-        for cut in (False, True):
-            part = drawn.rows[rows & (drawn.cut == cut)]
-            if part.empty:
-                continue
-            words = ", ".join(w for w in (name, "cut by a face" if cut else "") if w)
-            marker = {"color": colour, "size": 6, "symbol": symbol + "-open" * cut}
-            hover = f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
-            traces.append(
-                kind(
-                    x=numbers(part, x),
-                    y=numbers(part, y),
-                    customdata=part["instance_id"].to_numpy(np.int64),
-                    name=words or "complete",
-                    showlegend=not (cut and name),
-                    meta=name,
-                    mode="markers",
-                    marker={**marker, "opacity": opacity, "line": {"width": 1 if cut else 0}},
-                    hovertemplate=f"{hover}<extra>{words}</extra>",
-                )
-            )
+        look = {"color": colour, "size": 6, "symbol": symbol, "opacity": opacity}
+        part = drawn.rows[rows], drawn.cut[rows]
+        traces += points(*part, x, y, name=name, look=look, kind=kind)
     return traces
 
 

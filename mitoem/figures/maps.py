@@ -13,8 +13,9 @@ from mitoem.effects import Components
 from mitoem.figures.curves import WEBGL_FROM
 from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.marks import ring
-from mitoem.figures.samples import Flags, Sample, numbers, sample
-from mitoem.figures.style import INKS, Theme, figure, log_axis, title, unit
+from mitoem.figures.points import points
+from mitoem.figures.samples import Sample, numbers, sample
+from mitoem.figures.style import INKS, Theme, figure, log_axis, title
 
 _SYMBOLS: Final = ("circle", "diamond", "square", "triangle-up")
 _FIRST, _SECOND = "component_1", "component_2"
@@ -99,7 +100,8 @@ def _cloud(
         pale = {**look, "opacity": opacity}
         for turn in range(slices):
             part = one.rows.iloc[turn::slices], one.cut[turn::slices]
-            turns[turn] += _points(*part, x, y, name=name, look=pale, kind=kind)
+            cloud = points(*part, x, y, name=name, look=pale, kind=kind)
+            turns[turn] += [trace.update(showlegend=False) for trace in cloud]
         keys += _key(name, look=look, kind=kind) if len(one.rows) else []
         rings += ring(one, marked if name == of else (), x, y, ink=ink, kind=kind)
     traces = [*keys, *(trace for turn in turns for trace in turn), *rings]
@@ -121,38 +123,3 @@ def _key(name: str, *, look: dict[str, Any], kind: type[Any]) -> list[Any]:
     """The entry of a table in the legend, as dark as a single point is not."""
     look = {**look, "size": 8}
     return [kind(x=[None], y=[None], name=name, mode="markers", marker=look, meta=EXPLAINS)]
-
-
-def _points(
-    rows: pd.DataFrame,
-    cuts: Flags,
-    x: str,
-    y: str,
-    *,
-    name: str,
-    look: dict[str, Any],
-    kind: type[Any],
-) -> list[Any]:
-    """The complete instances of one table, and hollow the cut ones."""
-    traces = []
-    for cut in (False, True):
-        part = rows[cuts == cut]
-        if part.empty:
-            continue
-        words = f"{name}, cut by a face" if cut else name
-        symbol = look["symbol"] + "-open" * cut
-        hover = f"#%{{customdata}}<br>%{{x:.4~g}} {unit(x)}, %{{y:.4~g}} {unit(y)}"
-        traces.append(
-            kind(
-                x=numbers(part, x),
-                y=numbers(part, y),
-                customdata=part["instance_id"].to_numpy(np.int64),
-                name=words,
-                meta=name,
-                showlegend=False,
-                mode="markers",
-                marker={**look, "symbol": symbol, "line": {"width": int(cut)}},
-                hovertemplate=f"{hover}<extra>{words}</extra>",
-            )
-        )
-    return traces

@@ -23,28 +23,10 @@ HIDDEN_AXIS: Final[dict[str, Any]] = {
 def mark(drawn: Sample, marked: Sequence[int], column: str, *, ink: Ink) -> list[go.Scatter]:
     """A pointer on the x axis for each marked instance that is drawn; none gives no trace."""
     ids, values = marked_values(drawn, marked, column)
-    if not ids:
-        return []
-    return [
-        go.Scatter(
-            x=values,
-            y=[0.0] * len(ids),
-            yaxis="y2",
-            customdata=ids,
-            mode="markers",
-            marker={
-                "symbol": "triangle-up",
-                "size": 11,
-                "color": ink.text,
-                "line": {"width": 1, "color": ink.ghost},
-            },
-            cliponaxis=False,
-            showlegend=False,
-            name="selected",
-            hovertemplate=f"#%{{customdata}}: %{{x:.4~g}} {unit(column)}<extra>selected</extra>",
-            meta=EXPLAINS,
-        )
-    ]
+    look = {"symbol": "triangle-up", "size": 11, "line": {"width": 1, "color": ink.ghost}}
+    places = {"x": values, "y": [0.0] * len(ids), "yaxis": "y2", "cliponaxis": False}
+    told = f": %{{x:.4~g}} {unit(column)}"
+    return _selected(go.Scatter, ids, places=places, look={**look, "color": ink.text}, told=told)
 
 
 def ring(
@@ -52,23 +34,21 @@ def ring(
 ) -> list[Any]:
     """A ring around each marked point of a scatter; ``kind`` is the trace class of its points."""
     ids, across, up = marked_values(drawn, marked, x, y)
+    look = {"symbol": "circle-open", "size": 13, "line": {"width": 2, "color": ink.text}}
+    places = {"x": across, "y": up}
+    return _selected(kind, ids, places=places, look={**look, "color": ink.text}, told="")
+
+
+def _selected(
+    kind: type[Any], ids: list[int], *, places: dict[str, Any], look: dict[str, Any], told: str
+) -> list[Any]:
+    """The trace that marks these instances; none for none."""
     if not ids:
         return []
+    hover = f"#%{{customdata}}{told}<extra>selected</extra>"
     return [
         kind(
-            x=across,
-            y=up,
-            customdata=ids,
-            mode="markers",
-            marker={
-                "symbol": "circle-open",
-                "size": 13,
-                "color": ink.text,
-                "line": {"width": 2, "color": ink.text},
-            },
-            showlegend=False,
-            name="selected",
-            hovertemplate="#%{customdata}<extra>selected</extra>",
-            meta=EXPLAINS,
+            **places, customdata=ids, mode="markers", marker=look, name="selected",
+            showlegend=False, hovertemplate=hover, meta=EXPLAINS,
         )
-    ]
+    ]  # fmt: skip

@@ -87,9 +87,12 @@ class Filter:
         >>> str(parse("1 <= a <= 9 and b == 2").ranged("a", 3, 4))
         'b == 2 and 3 <= a <= 4'
         """
-        others = [term for term in self.terms if not _bounds(term.root, column)]
         between = Compare((Value(low), Column(column), Value(high)), ("<=", "<="))
-        return _all_of([*others, Filter(between)])
+        return self.unbounded(column) & Filter(between)
+
+    def unbounded(self, column: str) -> Filter:
+        """Without the terms that do nothing but bound a column by numbers."""
+        return _all_of([term for term in self.terms if not _bounds(term.root, column)])
 
     def check(self, columns: Iterable[str]) -> Filter:
         """The filter itself; raises FilterInvalid, with the nearest names, for an unknown one."""

@@ -17,7 +17,6 @@ from mitoem.errors import ShapeMismatch, SourceUnsupported
 from mitoem.front.shelves import Data, Progress, open_volume
 from mitoem.geometry import Box, Index
 from mitoem.ingestion.hdf5 import MAIN
-from mitoem.labels import smallest_dtype
 from mitoem.volume import Volume
 
 CHUNK: Final[Index] = (16, 256, 256)
@@ -71,10 +70,10 @@ def submission(
 ) -> tuple[Submitted, ...]:
     """Write the zip of two label sets, each ``VOLUME/LABELS``; it appears whole or not at all.
 
-    Both HDF5 files hold one dataset, ``main``, of the scored sections, (z, y, x), in the smallest
-    type that its ids fit. A few sections are in memory at a time. Raises ShapeMismatch for a
-    volume of another shape or labels that leave scored sections out, LabelsNotFound,
-    SourceUnsupported for a name that does not end in ``.zip``.
+    Both HDF5 files hold one dataset, ``main``, of the scored sections, (z, y, x), in the type in
+    which the labels are stored: uint16 where all ids fit. A few sections are in memory at a time.
+    Raises ShapeMismatch for a volume of another shape or labels that leave scored sections out,
+    LabelsNotFound, SourceUnsupported for a name that does not end in ``.zip``.
     """
     if path.suffix.lower() != ".zip":
         raise SourceUnsupported(f"{path.name}: expected .zip")
@@ -115,9 +114,8 @@ def _write(
     path: Path, volume: Volume, labels: str, box: Box, progress: Progress | None
 ) -> Submitted:
     """One HDF5 file of the box, and what is in it."""
-    largest = max((int(part.max(initial=0)) for _, part in _parts(volume, labels, box)), default=0)
-    dtype = smallest_dtype(largest)
-    ids = np.zeros(0, np.uint32)
+    dtype = volume.store(labels, 0).dtype.numpy_dtype
+    ids, done = np.zeros(0, np.uint32), 0
     chunk = tuple(min(c, n) for c, n in zip(CHUNK, box.shape, strict=True))
     with h5py.File(path, "w") as file:
         out = file.create_dataset(
@@ -128,8 +126,9 @@ def _write(
             stop = part.stop[0] - box.start[0]
             out[start:stop, part.start[1] : part.stop[1]] = voxels.astype(dtype)
             ids = np.union1d(ids, np.unique(voxels))
+            done += part.size
             if progress is not None:
-                progress((stop - (part.stop[1] < box.stop[1])) / box.shape[0], labels)
+                progress(done / box.size, labels)
     count = int(np.count_nonzero(ids))
     return Submitted(path.name, f"{volume.name}/{labels}", box.shape, str(dtype), count)
 

@@ -10,9 +10,10 @@ import streamlit as st
 
 from mitoem import figures
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, gallery, selecting, words
+from mitoem.ui import address, gallery, modules, selecting, words
 from mitoem.ui.address import Here
 from mitoem.ui.viewer import viewer
+from mitoem.view.wishes import MAX_SELECTED
 
 VIEWS = ("Table", "Gallery", "3-D")
 
@@ -26,18 +27,17 @@ SHORT = {"instance_id": "id", "mci": "MCI", "touches_border": "Cut"}
 """Heads of columns whose title is long."""
 
 HEIGHT = 373
-MOST_IDS = 50
 
 SCENE = "rows_viewer"
 """Key of the 3-D view's mount."""
 
 
-def panel(at: Here, shown: pd.DataFrame, *, expression: str) -> pd.DataFrame:
-    """Draw the rows; returns them in the order in which they stand."""
+def panel(at: Here, shown: pd.DataFrame, *, measured: frozenset[str], expression: str) -> None:
+    """The rows as the address wants them: what to draw, in which order, and steps through them."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         view = words.segments("show", "Show", VIEWS, "Table")
-        rows = _sorted(shown)
-        columns = _columns(shown)
+        rows = _sorted(shown, measured)
+        columns = _columns(measured)
     if view == "3-D":
         _scene(at, expression)
     elif rows.empty:
@@ -47,12 +47,11 @@ def panel(at: Here, shown: pd.DataFrame, *, expression: str) -> pd.DataFrame:
     else:
         _table(at, rows, columns)
     _steps(at, rows)
-    return rows
 
 
-def _sorted(shown: pd.DataFrame) -> pd.DataFrame:
+def _sorted(shown: pd.DataFrame, measured: frozenset[str]) -> pd.DataFrame:
     """The rows in the order of the address: by a column, largest first unless told otherwise."""
-    names = ["instance_id", *(c.name for c in COLUMNS[1:] if shown[c.name].notna().any())]
+    names = ["instance_id", *(c.name for c in COLUMNS[1:] if c.name in measured)]
     by = words.choice(
         "sort", "Order", names, "instance_id", names=lambda one: f"by {_head(one)}", bare=True
     )
@@ -60,10 +59,10 @@ def _sorted(shown: pd.DataFrame) -> pd.DataFrame:
     return shown.sort_values(by, ascending=rising, kind="stable", na_position="last")
 
 
-def _columns(shown: pd.DataFrame) -> list[str]:
+def _columns(measured: frozenset[str]) -> list[str]:
     """The columns that are shown, the id first; a panel chooses them."""
-    known = [c.name for c in COLUMNS[1:] if shown[c.name].notna().any() or c.name in FIRST]
-    usual = [name for name in FIRST if shown.empty or shown[name].notna().any()]
+    known = [c.name for c in COLUMNS[1:] if c.name in measured or c.name in FIRST]
+    usual = [name for name in FIRST if name in measured]
     text = address.word("cols", "")
     wished = [name for name in text.split(",") if name in known] or usual
     with st.popover("Columns", icon=":material/view_column:"):
@@ -136,9 +135,8 @@ def _head(name: str) -> str:
 
 def _scene(at: Here, expression: str) -> None:
     """All shown instances in 3-D, and the selected ones in full."""
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
     view = replace(at.view, layout="3d", filter=expression)
-    state = viewer(at.info, view, base=f"/{base}" if base else "", key=SCENE, everything=True)
+    state = viewer(at.info, view, base=modules.base(), key=SCENE, everything=True)
     if state is not None and state.sel != at.view.sel:
         selecting.take(state.sel)
         address.rerun()
@@ -157,7 +155,7 @@ def _steps(at: Here, rows: pd.DataFrame) -> None:
         st.button("Next", icon=":material/arrow_forward:", key="row_on", disabled=not ids,
                   help="Select the next row", on_click=_step, args=(ids, 1))  # fmt: skip
         st.caption(told, width="content")
-        if ids and len(ids) <= MOST_IDS:
+        if ids and len(ids) <= MAX_SELECTED:
             st.button(f"Select these {len(ids)}", key="rows_all", type="tertiary",
                       on_click=selecting.take, args=(ids,))  # fmt: skip
 

@@ -45,9 +45,24 @@ def volume(name: str) -> Volume:
 
 def table(of: Volume, labels: str) -> pd.DataFrame:
     """The instance table of a label set; raises TableMissing. The frame is the caller's own."""
+    return _table(of.name, of.url, labels, table_version(of, labels))
+
+
+def measured(of: Volume, labels: str) -> frozenset[str]:
+    """Columns of the table of a label set that hold a value; raises TableMissing."""
+    return _measured(of.name, of.url, labels, table_version(of, labels))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _measured(name: str, url: str, labels: str, version: str) -> frozenset[str]:
+    frame = _table(name, url, labels, version)
+    return frozenset(column for column in frame.columns if frame[column].notna().any())
+
+
+def table_version(of: Volume, labels: str) -> str:
+    """Changes when the labels do, and when their table is measured again."""
     note = roots().provenance(of, labels) or {}
-    version = f"{of.info.label_set(labels).version} {note.get('sha256')}"
-    return _table(of.name, of.url, labels, version)
+    return f"{of.info.label_set(labels).version} {note.get('sha256')}"
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

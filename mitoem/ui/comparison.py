@@ -14,8 +14,6 @@ from mitoem.geometry import Box
 from mitoem.ui import address, cache, distribution, panels, words
 from mitoem.ui.instances import offer_to_measure
 
-MEASURES = distribution.MEASURES
-
 ONE_SPECIMEN = (
     "Two volumes are one specimen each: a difference between them is a difference between these "
     "two blocks of tissue, not between species, ages or conditions."
@@ -64,7 +62,7 @@ class Pair:
         """Measures that both tables hold."""
         return [
             name
-            for name in MEASURES
+            for name in distribution.MEASURES
             if all(name in one.columns and one[name].notna().any() for one in self.tables)
         ]
 
@@ -111,8 +109,7 @@ def versions(pair: Pair) -> tuple[str, ...]:
     for name in (pair.a, pair.b):
         volume, _, labels = name.partition("/")
         of = cache.volume(volume)
-        note = cache.roots().provenance(of, labels) or {}
-        found += [of.url, labels_version(name), str(note.get("sha256"))]
+        found += [of.url, cache.table_version(of, labels)]
     return tuple(found)
 
 

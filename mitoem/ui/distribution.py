@@ -26,13 +26,21 @@ GROUPS = {"none": "no groups", "split": "by split", "size_class": "by size class
 HEIGHT = 352
 
 
-def plot(at: Here, table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: bool) -> None:
+def plot(
+    at: Here,
+    table: pd.DataFrame,
+    *,
+    whole: pd.DataFrame,
+    measured: frozenset[str],
+    complete_only: bool,
+) -> None:
     """Histogram, cumulative share or scatter of a measure; a box drawn on it filters.
 
-    ``table`` are the rows that the filter keeps of ``whole``. Pressing a point selects its
+    ``table`` are the rows that the filter keeps of ``whole``, whose columns with a value are
+    ``measured``. Pressing a point selects its
     instance; a double click takes the range of the measure out of the filter.
     """
-    kind, column, other = _what(whole)
+    kind, column, other = _what(measured)
     look = _look(kind)
     group = look.pop("group")
     if group == "volume":
@@ -53,20 +61,18 @@ def plot(at: Here, table: pd.DataFrame, *, whole: pd.DataFrame, complete_only: b
     )
 
 
-def _what(whole: pd.DataFrame) -> tuple[str, str, str | None]:
+def _what(measured: frozenset[str]) -> tuple[str, str, str | None]:
     """Which plot, of which measure, against which other one."""
-    measured = [name for name in MEASURES if name in whole.columns and whole[name].notna().any()]
+    names = [name for name in MEASURES if name in measured] or list(MEASURES)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         kind = words.segments("plot", "Plot", PLOTS, "Histogram")
         column = words.choice(
-            "measure", "Measure", measured, "volume_um3", names=figures.title, bare=True
+            "measure", "Measure", names, "volume_um3", names=figures.title, bare=True
         )
         other = None
         if kind == "Scatter":
             usual = "sphericity" if column != "sphericity" else "volume_um3"
-            other = words.choice(
-                "against", "Against", measured, usual, names=figures.title, bare=True
-            )
+            other = words.choice("against", "Against", names, usual, names=figures.title, bare=True)
     return kind, column, other
 
 
@@ -143,14 +149,13 @@ def _others(at: Here) -> list[str]:
     """Other volumes that have measured labels of the same name."""
     found = []
     for name in cache.volume_names():
-        if name != at.info.name and at.view.labels in {
-            i.name for i in cache.volume(name).info.labels
-        }:
-            try:
-                cache.table(cache.volume(name), at.view.labels or "")
-            except MitoEMError:
-                continue
-            found.append(name)
+        if name == at.info.name:
+            continue
+        try:
+            cache.table(cache.volume(name), at.view.labels or "")
+        except MitoEMError:
+            continue
+        found.append(name)
     return found
 
 
@@ -181,7 +186,7 @@ def _widen(column: str, other: str | None) -> None:
 
 def _pick(volume: str | None, told: Told) -> None:
     """Select the instance of a point; one of another volume has no place here."""
-    if volume and told["of"] and told["of"] not in (volume, "explains"):
+    if volume and told["of"] and told["of"] not in (volume, figures.EXPLAINS):
         st.toast(f"#{told['id']} is of {told['of']}: switch to that volume to select it.")
         return
     selecting.press(int(told["id"]), add=bool(told["add"]))

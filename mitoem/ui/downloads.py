@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -122,7 +123,7 @@ def _code(at: Here, expression: str) -> str:
 
 def _command(at: Here, expression: str) -> str:
     name = f"{at.info.name}/{at.view.labels}"
-    kept = f" --filter '{expression}'" if expression else ""
+    kept = f" --filter {shlex.quote(expression)}" if expression else ""
     text = f"python -m mitoem table {name}{kept} --out instances.csv"
     if at.view.sel:
         text += (

@@ -106,10 +106,10 @@ def _words(term: Filter) -> str:
     return text
 
 
-def adder(table: pd.DataFrame) -> None:
+def adder(table: pd.DataFrame, measured: frozenset[str]) -> None:
     """A panel that writes a part of the filter: a column, and its range or its words."""
     with st.popover("Add", icon=":material/add:", help="Add a condition"):
-        names = [one.name for one in COLUMNS if table[one.name].notna().any()]
+        names = [one.name for one in COLUMNS if one.name in measured]
         column = st.selectbox(
             "Column", names, index=names.index("volume_um3"), format_func=figures.title
         )
@@ -166,8 +166,7 @@ def add_range(column: str, low: float, high: float) -> None:
 
 def drop_range(column: str) -> None:
     """Take away what bounds a column."""
-    terms = now().ranged(column, 0.0, 0.0).terms
-    _write(str(now().ranged(column, 0.0, 0.0).without(len(terms) - 1)))
+    _write(str(now().unbounded(column)))
 
 
 def note(at: Here) -> None:

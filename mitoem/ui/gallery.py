@@ -14,19 +14,11 @@ from streamlit.components.v2.types import ComponentRenderer
 from mitoem import figures
 from mitoem.front import field_nm
 from mitoem.geometry import Box
-from mitoem.server import static
-from mitoem.ui import address, selecting
+from mitoem.ui import address, modules, selecting
 from mitoem.ui.address import Here
 
 PAGE = 24
 """Pictures on a page."""
-
-_SCRIPT = """
-export default async function (component) {
-  const place = new URL(`${component.data.base}/viewer/RELEASE/gallery.js`, window.location.origin);
-  return (await import(place.href)).attach(component);
-}
-"""
 
 _HTML = '<div class="gallery" role="group" aria-label="Instances"></div>'
 
@@ -34,16 +26,19 @@ _CSS = """
 .gallery { display: grid; gap: .5rem; overflow-y: auto; padding: 2px;
   max-height: max(373px, calc(100vh - 330px));
   grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); font-family: var(--st-font); }
-.card { display: flex; flex-direction: column; gap: .25rem; padding: .3rem; cursor: pointer;
+.gallery .card { display: flex; flex-direction: column; gap: .25rem; padding: .3rem;
+  cursor: pointer;
   color: var(--st-text-color); background: var(--st-secondary-background-color);
   border: 1px solid transparent; border-radius: .35rem; text-align: left; font: inherit;
   font-size: .8rem; line-height: 1.25; }
-.card img { width: 100%; aspect-ratio: 390 / 128; border-radius: .2rem; background: #14181b; }
-.card > span { display: flex; flex-wrap: wrap; gap: 0 .6rem; font-variant-numeric: tabular-nums; }
-.card em { font-style: normal; opacity: .75; border-bottom: 1px dashed currentColor; }
-.card:hover { border-color: var(--st-border-color); }
-.card:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-.card[aria-pressed="true"] { border-color: var(--st-primary-color);
+.gallery .card img { width: 100%; aspect-ratio: 390 / 128; border-radius: .2rem;
+  background: #14181b; }
+.gallery .card > span { display: flex; flex-wrap: wrap; gap: 0 .6rem;
+  font-variant-numeric: tabular-nums; }
+.gallery .card em { font-style: normal; opacity: .75; border-bottom: 1px dashed currentColor; }
+.gallery .card:hover { border-color: var(--st-border-color); }
+.gallery .card:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.gallery .card[aria-pressed="true"] { border-color: var(--st-primary-color);
   box-shadow: 0 0 0 1px var(--st-primary-color); }
 """
 
@@ -54,14 +49,12 @@ def show(at: Here, rows: pd.DataFrame, measures: Sequence[str]) -> None:
     page = number(pages)
     part = rows.iloc[(page - 1) * PAGE : page * PAGE]
     labels = at.view.labels or ""
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    base = f"/{base}" if base else ""
     place = f"/api/v1/volumes/{quote(at.info.name)}/labels/{quote(labels)}/thumbnails"
     _component()(
         key="gallery",
         data={
-            "base": base,
-            "place": base + place,
+            "base": modules.base(),
+            "place": modules.base() + place,
             "version": f"{at.info.version} {at.info.label_set(labels).version}",
             "cards": [_card(at, row, measures) for row in part.to_dict("records")],
             "selected": list(at.view.sel),
@@ -128,10 +121,4 @@ def _open() -> None:
 
 @cache
 def _component() -> ComponentRenderer:
-    return st.components.v2.component(
-        "mitoem_gallery",
-        html=_HTML,
-        css=_CSS,
-        js=_SCRIPT.replace("RELEASE", static.release()),
-        isolate_styles=False,
-    )
+    return modules.component("gallery", html=_HTML, css=_CSS)

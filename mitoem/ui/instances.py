@@ -15,7 +15,7 @@ from mitoem.ui.address import Here
 
 
 def rows(at: Here) -> pd.DataFrame | None:
-    """The table of the labels in use; offers to measure them where there is none."""
+    """The table of the labels in use; offers to measure them, or says that they are empty."""
     if not at.view.labels:
         panels.empty(
             f"{at.info.name} has no labels",
@@ -24,10 +24,22 @@ def rows(at: Here) -> pd.DataFrame | None:
         )
         return None
     try:
-        return cache.table(at.volume, at.view.labels)
+        table = cache.table(at.volume, at.view.labels)
     except (TableMissing, VolumeInvalid) as found:
         offer_to_measure(at.info.name, at.view.labels, found)
         return None
+    if table.empty:
+        panels.empty(
+            f"{at.info.name}/{at.view.labels} holds no instance",
+            "The labels were measured and are background everywhere: nothing to plot or to list.",
+        )
+        return None
+    return table
+
+
+def measured(at: Here) -> frozenset[str]:
+    """Columns of the table of the labels in use that hold a value."""
+    return cache.measured(at.volume, at.view.labels or "")
 
 
 def offer_to_measure(volume: str, labels: str, why: MitoEMError) -> None:
@@ -85,7 +97,7 @@ def _strings(table: pd.DataFrame) -> None:
     )
 
 
-def find(table: pd.DataFrame) -> None:
+def find(at: Here) -> None:
     """A box that selects instances by their ids."""
     st.session_state.setdefault("find_id", "")
     st.text_input(
@@ -96,12 +108,13 @@ def find(table: pd.DataFrame) -> None:
         icon=":material/tag:",
         help="Select instances by id",
         on_change=_find,
-        args=(frozenset(table["instance_id"].tolist()),),
+        args=(at,),
     )
 
 
-def _find(known: frozenset[int]) -> None:
+def _find(at: Here) -> None:
     """Select the ids that there are; name the others."""
+    known = set(cache.table(at.volume, at.view.labels or "")["instance_id"].tolist())
     words = st.session_state["find_id"].replace("#", " ").replace(",", " ").split()
     ids = [int(word) for word in words if word.isdigit()]
     there = [one for one in ids if one in known]

@@ -95,7 +95,7 @@ def select_inside(points: tuple[Any, Any, Any], told: Told) -> None:
 
 def _pick(pair: Pair, of: str, told: Told) -> None:
     """Select the instance of a point; one of the other set waits for the page to switch."""
-    if told["of"] in (of, "explains"):
+    if told["of"] in (of, figures.EXPLAINS):
         st.session_state.pop(OTHERS, None)
         selecting.press(int(told["id"]), add=bool(told["add"]))
         return

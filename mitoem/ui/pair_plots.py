@@ -11,7 +11,7 @@ from plotly.graph_objects import Figure
 from mitoem import effects, figures
 from mitoem.effects import Components
 from mitoem.errors import RequestInvalid
-from mitoem.ui import comparison, effect_table, mapping, plots, words
+from mitoem.ui import comparison, distribution, effect_table, mapping, plots, words
 from mitoem.ui.address import Here
 from mitoem.ui.comparison import Pair
 
@@ -19,7 +19,7 @@ CHARTS = ("ECDF", "Histogram", "Map")
 AXES = ("Two measures", "PCA")
 HEIGHT = 389
 
-NOT_OF_SHAPE = tuple(name for name in comparison.MEASURES if name.startswith("intensity"))
+NOT_OF_SHAPE = tuple(name for name in distribution.MEASURES if name.startswith("intensity"))
 """Grey levels are of the image, and differ between volumes for reasons other than shape."""
 
 

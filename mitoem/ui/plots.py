@@ -15,15 +15,7 @@ from plotly.graph_objects import Figure
 from streamlit.components.v2.types import ComponentRenderer
 
 from mitoem import figures
-from mitoem.server import static
-from mitoem.ui import snippets, style
-
-_SCRIPT = """
-export default async function (component) {
-  const place = new URL(`${component.data.base}/viewer/RELEASE/plot.js`, window.location.origin);
-  return (await import(place.href)).attach(component);
-}
-"""
+from mitoem.ui import modules, snippets, style
 
 _HTML = """
 <div class="mitoem-plot"><div class="figure" role="img"></div>
@@ -63,11 +55,10 @@ def draw(
     """
     figure.update_layout(font_family=style.FONT)
     caption = figure.layout.annotations[0].text if figure.layout.annotations else ""
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
     _component()(
         key=key,
         data={
-            "base": f"/{base}" if base else "",
+            "base": modules.base(),
             "figure": figure.to_json(),
             "stem": stem,
             "said": f"{_axes(figure)}. {caption}".replace("<br>", "; "),
@@ -103,10 +94,4 @@ def _axes(figure: Figure) -> str:
 
 @cache
 def _component() -> ComponentRenderer:
-    return st.components.v2.component(
-        "mitoem_plot",
-        html=_HTML,
-        css=_CSS,
-        js=_SCRIPT.replace("RELEASE", static.release()),
-        isolate_styles=False,
-    )
+    return modules.component("plot", html=_HTML, css=_CSS)
