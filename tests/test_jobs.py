@@ -17,7 +17,7 @@ import pytest
 
 from mitoem import jobs
 from mitoem.errors import NameInvalid, RequestInvalid, RunNotFound
-from mitoem.jobs.registry import worker
+from mitoem.jobs.registry import alive, worker
 
 
 @pytest.fixture
@@ -123,9 +123,11 @@ def test_a_killed_worker_leaves_an_interrupted_run_and_the_queue_goes_on(root: P
 def test_a_stopped_worker_says_that_its_run_was_interrupted(root: Path) -> None:
     run_id = jobs.submit(root, "probe", {"seconds": 60})
     until(root, run_id, "running")
+    who = worker(root)["who"]
     jobs.stop_worker(root)
     assert worker(root) == {}
-    until(root, run_id, "interrupted")
+    assert not alive(who)
+    assert jobs.status(root, run_id).state == "interrupted"
 
 
 def test_a_failing_run_names_its_error_and_the_worker_survives(busy: Path) -> None:

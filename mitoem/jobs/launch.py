@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -63,17 +63,18 @@ def _start(at: Path) -> None:
 
 
 def stop_worker(root: str | Path, *, seconds: float = 5.0) -> None:
-    """End the worker of this root: its running run becomes ``interrupted``, waiting ones stay."""
+    """End the worker of this root: its running run becomes ``interrupted``, waiting ones stay.
+
+    Waits for the process itself: it steps down before it ends, and its run counts as running as
+    long as it lives.
+    """
     data = worker(root)
     if not data:
         return
-    try:
-        psutil.Process(int(data["who"][0])).terminate()
-    except psutil.NoSuchProcess:
-        return
-    end = time.monotonic() + seconds
-    while worker(root) and time.monotonic() < end:
-        time.sleep(0.02)
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        process = psutil.Process(int(data["who"][0]))
+        process.terminate()
+        process.wait(seconds)
 
 
 def _environment() -> dict[str, str]:
