@@ -37,8 +37,8 @@ def plot(
     """Histogram, cumulative share or scatter of a measure; a box drawn on it filters.
 
     ``table`` are the rows that the filter keeps of ``whole``, whose columns with a value are
-    ``measured``. Pressing a point selects its
-    instance; a double click takes the range of the measure out of the filter.
+    ``measured``. Pressing a point selects its instance; a double click takes the range of the
+    measure out of the filter.
     """
     kind, column, other = _what(measured)
     look = _look(kind)
