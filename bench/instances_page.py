@@ -98,7 +98,7 @@ def told(times: list[float]) -> dict[str, float]:
 
 def walk(page: Page, base: str, repeats: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    for plot in ("Histogram", "Scatter", "Cumulative"):
+    for plot in ("Histogram", "Scatter", "ECDF"):
         page.goto(f"{base}/instances?volume=many&cut=0&plot={plot}")
         page.locator(".mitoem-plot[data-drawn]").wait_for(timeout=60_000)
         page.wait_for_timeout(3000)

@@ -162,7 +162,7 @@ def test_cut_instances_are_hidden_until_they_are_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("root")
-@pytest.mark.parametrize("plot", ["Histogram", "Cumulative", "Scatter"])
+@pytest.mark.parametrize("plot", ["Histogram", "ECDF", "Scatter"])
 def test_each_plot_draws_each_kind_of_table(plot: str) -> None:
     fine(visit("instances", {"plot": plot, "cut": "0", "measure": "sphericity"}))
     fine(visit("instances", {"plot": plot, "f": "instance_id < 0"}))

@@ -19,7 +19,7 @@ from mitoem.ui import runs
 
 INSTANCES = [
     {"plot": plot, "f": text, "group": group, "cut": cut, "sel": "2"}
-    for plot in ("Histogram", "Cumulative", "Scatter")
+    for plot in ("Histogram", "ECDF", "Scatter")
     for text, group, cut in (
         ("", "none", "1"),
         ('volume_um3 > 0.001 and split == "none"', "size_class", "0"),

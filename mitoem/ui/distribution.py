@@ -19,7 +19,7 @@ from mitoem.ui.plots import Told
 MEASURES = tuple(c.name for c in COLUMNS if c.dtype == "float64" and "centroid" not in c.name)
 """Columns that are worth a histogram."""
 
-PLOTS = ("Histogram", "Cumulative", "Scatter")
+PLOTS = ("Histogram", "ECDF", "Scatter")
 
 GROUPS = {"none": "no groups", "split": "by split", "size_class": "by size class",
           "volume": "by volume"}  # fmt: skip
@@ -49,7 +49,7 @@ def plot(
     if address.word("f", ""):
         look["behind"] = whole
     figure = draw(kind, table, column, other, group=group, look=look)
-    figure.update_layout(height=HEIGHT + 17 * (kind == "Cumulative"), margin_t=40)
+    figure.update_layout(height=HEIGHT + 17 * (kind == "ECDF"), margin_t=40)
     plots.draw(
         figure,
         key=f"plot_{kind.lower()}",
@@ -81,7 +81,7 @@ def _look(kind: str) -> dict[str, Any]:
     look: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         look["log_x"] = words.switch("logx", "log x", default=True)
-        if kind != "Cumulative":
+        if kind != "ECDF":
             look["log_y"] = words.switch("logy", "log y", default=kind == "Scatter")
         if kind == "Histogram":
             look["bins"] = words.number("bins", "Bins", 10, 100, 40, bare=True)
@@ -102,7 +102,7 @@ def draw(
     look: dict[str, Any],
 ) -> Figure:
     """The figure of these rows."""
-    if kind == "Cumulative":
+    if kind == "ECDF":
         sets = figures.by_group(table, group) if group else {"": table}
         return figures.ecdf(sets or {"": table}, column, **look)
     if kind == "Scatter":
@@ -133,10 +133,10 @@ def code(
     options = {k: v for k, v in look.items() if k != "behind"}
     told = [f"{name}={value!r}" for name, value in options.items() if value != ()]
     told += ["behind=whole"] if "behind" in look else []
-    told += [f"group={group!r}"] if group and kind != "Cumulative" else []
+    told += [f"group={group!r}"] if group and kind != "ECDF" else []
     rows = f"figures.by_group(table, {group!r})" if group else '{"": table}'
-    first = rows if kind == "Cumulative" else "table"
-    call = {"Cumulative": "ecdf", "Scatter": "scatter", "Histogram": "histogram"}[kind]
+    first = rows if kind == "ECDF" else "table"
+    call = {"ECDF": "ecdf", "Scatter": "scatter", "Histogram": "histogram"}[kind]
     measures = ", ".join(repr(one) for one in (column, other) if one)
     lines += [
         f"figure = figures.{call}({first}, {measures}, {', '.join(told)})",

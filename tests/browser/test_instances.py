@@ -59,7 +59,7 @@ def button(page: Page, name: str | re.Pattern[str]) -> Callable[[], None]:
     return page.get_by_role("button", name=name).click
 
 
-@pytest.mark.parametrize("plot", ["Histogram", "Cumulative"])
+@pytest.mark.parametrize("plot", ["Histogram", "ECDF"])
 def test_a_box_drawn_on_a_plot_of_sizes_becomes_the_filter(
     page: Page, whole: pd.DataFrame, plot: str
 ) -> None:
