@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mitoem.training.sources import Source
 
-PATCH = (8, 128, 128)
+PATCH = (8, 192, 192)
 """Voxels of a training patch (z, y, x)."""
 
 PIXEL_NM = 8.0
@@ -89,7 +89,7 @@ def _sections(source: Source, rng: Generator) -> tuple[NDArray[np.int64], int]:
     if span < count:
         start = min(max(start, 0), count - 1 - span)
     picked = start + step * np.arange(depth)
-    if rng.random() < (0.6 if sparse else 0.08):
+    if rng.random() < (0.6 if sparse else 0.12):
         flat = rng.random(depth) < (rng.random() if sparse else 1.0)
         picked[flat] = anchor
     elif rng.random() < 0.2:

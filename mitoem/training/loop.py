@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ class Settings:
 
     steps: int = 3000
     seed: int = 7
-    batch: int = 6
+    batch: int = 4
     rate: float = 2e-3
     decay_share: float = 0.3
     weight_decay: float = 1e-4
     average: float = 0.995
     phantoms_from: int = 0
-    phantom_share: float = 0.25
+    phantom_share: float = 0.2
     dark_from: int = 0
     dark_share: float = 0.5
     leave_out: str = ""
@@ -125,9 +126,17 @@ class Halves:
         return sum(losses) / len(losses)
 
 
+@cache
+def has_bf16() -> bool:
+    """Whether the processor computes in bf16; emulating it would be slower than fp32."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def _share(network: UNet, grey: Tensor, target: Tensor, weight: Tensor) -> float:
     network.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         logits = network(grey.to(memory_format=torch.channels_last_3d))
     loss = loss_of(logits.float(), target, weight)
     loss.backward()
