@@ -20,6 +20,7 @@ MitoEMError
 ├── LabelsInvalid          (ValueError)         labels that are floats, negative, or beyond uint32
 ├── VoxelSizeMissing       (ValueError)         a source that does not say its voxel size
 ├── DiskFull               (OSError)            not enough free space, before or during a write
+├── MemoryShort            (MemoryError)        work that would need more memory than is free
 ├── FilterInvalid          (ValueError)         a filter expression that does not parse or check
 ├── ImageInvalid           (ValueError)         an image that cannot be predicted on
 ├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
@@ -118,6 +119,10 @@ class VoxelSizeMissing(MitoEMError, ValueError):
 
 class DiskFull(MitoEMError, OSError):
     """Not enough free space, before or during a write."""
+
+
+class MemoryShort(MitoEMError, MemoryError):
+    """Work that would need more memory than is free; found out before it starts."""
 
 
 class FilterInvalid(MitoEMError, ValueError):

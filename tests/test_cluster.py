@@ -141,3 +141,15 @@ def test_measuring_on_a_cluster_stops_when_asked(scheduler: str, small_root: Pat
             progress=lambda done, _: seen.append(done), cancelled=lambda: seen[-1:] > [0.3],
         )  # fmt: skip
     assert 0.3 < seen[-1] < 0.8, "it stopped among the skeletons"
+
+
+def test_a_cluster_predicts_the_same_blocks_as_this_process(
+    scheduler: str, small_root: Path, tmp_path: Path
+) -> None:
+    ask = {"box": mitoem.Box((0, 0, 0), (16, 96, 160)), "core": (8, 96, 96), "data": small_root}
+    here = mitoem.predict_blocks("phantom-h", folder=tmp_path / "here", **ask)
+    there = mitoem.predict_blocks(
+        "phantom-h", folder=tmp_path / "there", scheduler=scheduler, **ask
+    )
+    assert here.blocks == 4
+    np.testing.assert_array_equal(here.labels, there.labels)

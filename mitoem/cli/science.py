@@ -12,6 +12,9 @@ import numpy as np
 from mitoem import export, front
 from mitoem.cli.console import Console, box
 from mitoem.cli.data import split_name
+from mitoem.errors import MemoryShort
+from mitoem.geometry import Box
+from mitoem.volume import Volume
 
 Answer = dict[str, Any]
 
@@ -57,12 +60,17 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _add_predict(commands: Any, shared: argparse.ArgumentParser) -> None:
-    one = commands.add_parser("predict", parents=[shared], help="run the model on a box")
+    one = commands.add_parser("predict", parents=[shared], help="run the model")
     one.add_argument("name", metavar="NAME")
-    one.add_argument("--box", required=True, type=box, metavar="z0:z1,y0:y1,x0:x1")
+    one.add_argument("--box", type=box, metavar="z0:z1,y0:y1,x0:x1", help="default: all of it")
     one.add_argument("--model", type=Path, metavar="FILE.onnx")
     one.add_argument("--out", type=Path, metavar="FILE.h5,.tif,.nii.gz,.npz,.zarr")
     one.add_argument("--flips", action="store_true", help="mean over mirror images, 4 × the time")
+    one.add_argument("--blocks", action="store_true", help=(
+        "in blocks of bounded memory, as is done unasked where memory is short; the same "
+        "command goes on with what was stopped"
+    ))  # fmt: skip
+    one.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="a Dask cluster, for blocks")
     one.add_argument("--save", metavar="RUN", help="keep as labels NAME/RUN")
     one.add_argument("--overwrite", action="store_true")
     one.set_defaults(run=_predict)
@@ -141,14 +149,16 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
     volume = front.open_volume(arguments.name, data=arguments.data)
     if arguments.out is not None:
         export.check_array_path(arguments.out)
-    console.expect(arguments.box.size)
-    found = front.predict(
-        volume, arguments.box, model=arguments.model, flips=arguments.flips,
-        progress=console.progress,
-    )  # fmt: skip
+    region = arguments.box or Box.whole(volume.info.shape)
+    console.expect(region.size)
+    whole = _by_blocks(arguments, volume, region, console)
+    found = whole or front.predict(
+        volume, region, model=arguments.model, flips=arguments.flips, progress=console.progress
+    )
+    count = whole.instances if whole else np.count_nonzero(np.unique(found.labels))
     answer: Answer = {
-        "instances": len(np.unique(found.labels)) - 1 if found.labels.any() else 0,
-        "box": str(arguments.box),
+        "instances": int(count),
+        "box": str(region),
         "model": found.model,
         "model_sha256": found.model_sha256,
         "precision": found.precision,
@@ -158,19 +168,36 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
         export.write_array(arguments.out, found.labels, voxel_size=volume.info.voxel_size)
         answer["out"] = str(arguments.out)
     if arguments.save:
-        made = f"{found.model} {found.model_sha256[:12]} on {arguments.box}"
+        made = f"{found.model} {found.model_sha256[:12]} on {region}"
         front.add_labels(
-            volume,
-            arguments.save,
-            found.labels,
-            offset=arguments.box.start,
-            provenance=made,
-            overwrite=arguments.overwrite,
-        )
+            volume, arguments.save, found.labels,
+            offset=region.start, provenance=made, overwrite=arguments.overwrite,
+        )  # fmt: skip
         front.table(arguments.name, arguments.save, data=arguments.data)
         answer["saved"] = f"{arguments.name}/{arguments.save}"
-    answer["text"] = [f"{answer['instances']} instances in {arguments.box} ({found.precision})"]
+    answer["text"] = [f"{answer['instances']} instances in {region} ({found.precision})"]
+    if whole:
+        answer["blocks"] = whole.blocks
+        whole.discard()
     return answer
+
+
+def _by_blocks(
+    arguments: argparse.Namespace, volume: Volume, region: Box, console: Console
+) -> front.WholePrediction | None:
+    """The prediction by blocks, where it was asked for or memory is short; else None."""
+    if not (arguments.blocks or arguments.scheduler):
+        try:
+            front.check_memory(volume, region, model=arguments.model)
+        except MemoryShort:
+            pass
+        else:
+            return None
+    return front.predict_blocks(
+        volume, region,
+        model=arguments.model, flips=arguments.flips, data=arguments.data,
+        scheduler=arguments.scheduler, progress=console.progress,
+    )  # fmt: skip
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:

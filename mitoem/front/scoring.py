@@ -33,11 +33,13 @@ def predict(
 ) -> Prediction:
     """Run the bundled model (or another ONNX file) on a box of a volume at level 0.
 
-    Parameters as of ``mitoem.inference.predict``.
+    Parameters as of ``mitoem.inference.predict``. Raises MemoryShort before it reads: a box of
+    any size goes through ``predict_blocks``.
     """
     from mitoem import inference
 
     target = resolved(volume, data=data)
+    check_memory(target, box, model=model)
     return inference.predict(
         target.read(box),
         voxel_size=target.info.voxel_size,
@@ -47,6 +49,17 @@ def predict(
         progress=progress,
         cancelled=cancelled,
     )
+
+
+def check_memory(
+    volume: Volume, box: Box | None = None, *, model: str | Path | None = None
+) -> None:
+    """Raise MemoryShort where ``predict`` on a box would need more memory than is free."""
+    from mitoem import inference
+
+    shape = (box or Box.whole(volume.info.shape)).inside(volume.info.shape).shape
+    needed = inference.estimate(shape, voxel_size=volume.info.voxel_size, model=model)
+    inference.check_memory(needed)
 
 
 def evaluate(

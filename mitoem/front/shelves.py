@@ -113,7 +113,7 @@ def add_labels(
     else:
         ids = check_labels(labels)
         dtype = smallest_dtype(int(ids.max(initial=0)))
-        placed = (placing.from_array(ids.astype(dtype), offset=offset or (0, 0, 0)),)
+        placed = (placing.from_array(ids, offset=offset or (0, 0, 0), dtype=dtype),)
     new = assemble.NewLabels(name, placed, dtype, kind, provenance)
     expect(sum(part.box.size for part in placed), name)
     watch = placing.Watch(progress, scheduler=scheduler)

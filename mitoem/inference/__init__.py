@@ -6,25 +6,32 @@ from mitoem.inference.predict import (
     Estimate,
     Prediction,
     check_image,
+    check_memory,
     check_voxel_size,
     estimate,
     predict,
     redecode,
 )
 from mitoem.inference.spec import ModelSpec, read_spec
+from mitoem.inference.stitch import stitch
+from mitoem.inference.whole import CORE, predict_blocks
 
 __all__ = [
+    "CORE",
     "DecodeParameters",
     "Estimate",
     "Model",
     "ModelSpec",
     "Prediction",
     "check_image",
+    "check_memory",
     "check_voxel_size",
     "decode",
     "estimate",
     "load",
     "predict",
+    "predict_blocks",
     "read_spec",
     "redecode",
+    "stitch",
 ]

@@ -67,6 +67,19 @@ def decode(
 
     Raises ShapeMismatch when the two differ in shape.
     """
+    labels = grown(mask, contour, voxel_size=voxel_size, parameters=parameters)
+    labels = _without_doubtful(labels, mask, least=parameters.confidence)
+    return _without_small(labels, least=parameters.min_volume_um3 / voxel_volume_um3(voxel_size))
+
+
+def grown(
+    mask: NDArray[np.uint8],
+    contour: NDArray[np.uint8],
+    *,
+    voxel_size: VoxelSize,
+    parameters: DecodeParameters,
+) -> NDArray[np.uint32]:
+    """All instances 1…n, the small and the doubtful too: parts of an image are judged later."""
     if mask.shape != contour.shape:
         raise ShapeMismatch(f"mask has shape {mask.shape}, contour {contour.shape}")
     voxel = voxel_volume_um3(voxel_size)
@@ -76,9 +89,7 @@ def decode(
     in_plane = (voxel_size[1] + voxel_size[2]) / 2
     labels = _grow(labels, body, ratio=max(1, round(voxel_size[0] / in_plane)))
     rest = _components(body & (labels == 0), least=1)
-    labels = np.where(rest > 0, rest + labels.max(), labels)
-    labels = _without_doubtful(labels, mask, least=parameters.confidence)
-    return _without_small(labels, least=parameters.min_volume_um3 / voxel)
+    return np.where(rest > 0, rest + labels.max(), labels)
 
 
 def _byte(probability: float) -> int:

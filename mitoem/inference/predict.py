@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
-from mitoem.errors import ImageInvalid, RunCancelled
+from mitoem.errors import ImageInvalid, MemoryShort, RunCancelled
 from mitoem.geometry import Box, Index, VoxelSize
+from mitoem.inference import grey
 from mitoem.inference.blend import Blend, Plan, Tile, plan
 from mitoem.inference.decode import DecodeParameters
 from mitoem.inference.decode import decode as separate
@@ -87,25 +89,46 @@ def predict(
     """
     check_image(image)
     check_voxel_size(voxel_size)
-    watch = _Watch(progress, cancelled)
+    watch = Watch(progress, cancelled)
     used = model if isinstance(model, Model) else load(model)
+    z, y, x = image.shape
+    check_memory(estimate((z, y, x), voxel_size=voxel_size, model=used, flips=flips))
     chosen = decode or used.spec.decode
     watch.mark("load", 0.0, "prepare the image")
-    grey = _prepare(image, voxel_size, used.spec)
-    watch.mark("prepare", 0.02, "run the network")
-    blend = _run(used, grey, image.shape, watch, flips=flips, partial=partial)
-    watch.mark("network", 0.8, "resample")
-    mask, contour = (
-        _channel(blend, used.spec.channels.index(name), grey.shape, image.shape)
-        for name in ("mask", "contour")
+    table = grey.table(grey.counts(image), used.spec)
+    mask, contour = probabilities(
+        used, image, table, voxel_size=voxel_size, watch=watch, flips=flips, partial=partial
     )
-    watch.mark("resample", 0.85, "separate instances")
     labels = separate(mask, contour, voxel_size=voxel_size, parameters=chosen)
     watch.mark("decode", 1.0, "done")
     return Prediction(
         labels, mask, contour, voxel_size, used.spec.name, used.sha256, used.precision, chosen,
         watch.seconds,
     )  # fmt: skip
+
+
+def probabilities(
+    model: Model,
+    image: NDArray[np.uint8] | NDArray[np.uint16],
+    table: NDArray[np.float32],
+    *,
+    voxel_size: VoxelSize,
+    watch: Watch,
+    flips: bool = False,
+    partial: Partial | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Mask and contour × 255 on the image's grid; ``table`` normalises its grey values."""
+    z, y, x = image.shape
+    prepared = resample(table[image], _grid((z, y, x), voxel_size, model.spec))
+    watch.mark("prepare", 0.02, "run the network")
+    blend = _run(model, prepared, image.shape, watch, flips=flips, partial=partial)
+    watch.mark("network", 0.8, "resample")
+    mask, contour = (
+        _channel(blend, model.spec.channels.index(name), prepared.shape, image.shape)
+        for name in ("mask", "contour")
+    )
+    watch.mark("resample", 0.85, "separate instances")
+    return mask, contour
 
 
 def redecode(prediction: Prediction, parameters: DecodeParameters) -> Prediction:
@@ -155,13 +178,23 @@ def check_image(image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         raise ImageInvalid(f"image: expected different grey values, found {low} everywhere")
 
 
+def check_memory(needed: Estimate) -> None:
+    """Raise MemoryShort where a prediction would need more memory than is free."""
+    free = psutil.virtual_memory().available
+    if needed.bytes > free:
+        raise MemoryShort(
+            f"prediction needs about {needed.bytes / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
+            "are free: choose a smaller box, or predict by blocks"
+        )
+
+
 def check_voxel_size(voxel_size: VoxelSize) -> None:
     """Raise ImageInvalid unless the voxel size is three positive lengths in nm."""
     if len(voxel_size) != 3 or not all(0 < v < np.inf for v in voxel_size):
         raise ImageInvalid(f"voxel size: expected 3 lengths above 0 nm, found {voxel_size}")
 
 
-class _Watch:
+class Watch:
     """Seconds per stage, progress, and the question whether to stop."""
 
     def __init__(self, progress: Progress | None, cancelled: Cancelled | None):
@@ -170,12 +203,14 @@ class _Watch:
         self._last = time.perf_counter()
 
     def mark(self, stage: str, fraction: float, what: str) -> None:
+        """A stage has ended: keep its seconds, tell what comes next."""
         now = time.perf_counter()
         self.seconds[stage] = now - self._last
         self._last = now
         self.tell(fraction, what)
 
     def tell(self, fraction: float, what: str) -> None:
+        """Report; raises RunCancelled when it was asked to stop."""
         if self._cancelled is not None and self._cancelled():
             raise RunCancelled(f"prediction stopped at {fraction:.0%}")
         if self._progress is not None:
@@ -198,50 +233,19 @@ def _plan(grid: Index, spec: ModelSpec) -> Plan:
     )
 
 
-def _prepare(
-    image: NDArray[np.uint8] | NDArray[np.uint16], voxel_size: VoxelSize, spec: ModelSpec
-) -> NDArray[np.float32]:
-    """Normalised grey on the model's grid; percentiles leave blank sections out."""
-    table = _table(image, spec)
-    z, y, x = image.shape
-    return resample(table[image], _grid((z, y, x), voxel_size, spec))
-
-
-def _table(image: NDArray[np.uint8] | NDArray[np.uint16], spec: ModelSpec) -> NDArray[np.float32]:
-    """Grey value → normalised value: the crop's percentiles mapped to the grey range."""
-    size = int(np.iinfo(image.dtype).max) + 1
-    counts = np.zeros(size, np.int64)
-    for section in image:
-        found = np.bincount(section.ravel(), minlength=size)
-        if np.count_nonzero(found) > 1:
-            counts += found
-    if not counts.any():
-        counts = np.bincount(image.ravel(), minlength=size)
-    share = np.cumsum(counts) / counts.sum() * 100
-    low, high = (int(np.searchsorted(share, p)) for p in spec.percentiles)
-    if low == high:
-        raise ImageInvalid(
-            f"image: expected grey values spread over percentiles {spec.percentiles}, "
-            f"found {low} at both"
-        )
-    bottom, top = spec.grey_range
-    grey = np.clip((np.arange(size) - low) / (high - low), 0, 1)
-    return (bottom + (top - bottom) * grey).astype(np.float32)
-
-
 def _run(
     model: Model,
-    grey: NDArray[np.float32],
+    prepared: NDArray[np.float32],
     image_shape: tuple[int, ...],
-    watch: _Watch,
+    watch: Watch,
     *,
     flips: bool,
     partial: Partial | None,
 ) -> Blend:
-    z, y, x = grey.shape
+    z, y, x = prepared.shape
     tiles = _plan((z, y, x), model.spec)
-    more = [(0, b - a) for a, b in zip(grey.shape, tiles.padded, strict=True)]
-    padded = np.pad(grey, more, mode="symmetric") if any(m for _, m in more) else grey
+    more = [(0, b - a) for a, b in zip(prepared.shape, tiles.padded, strict=True)]
+    padded = np.pad(prepared, more, mode="symmetric") if any(m for _, m in more) else prepared
     blend = Blend(len(model.spec.channels), tiles)
     for done, tile in enumerate(tiles, 1):
         with model.lock:
@@ -249,7 +253,7 @@ def _run(
             found = model.run_mirrored(part) if flips else model.run(part)
             blend.add(tile, found)
             mask = found[model.spec.channels.index("mask")]
-            piece = None if partial is None else _piece(tile, mask, grey, image_shape)
+            piece = None if partial is None else _piece(tile, mask, prepared, image_shape)
         if partial is not None and piece is not None:
             partial(*piece)
         watch.tell(0.02 + 0.78 * done / len(tiles), f"tile {done} of {len(tiles)}")
@@ -259,17 +263,17 @@ def _run(
 def _piece(
     tile: Tile,
     mask: NDArray[np.float32],
-    grey: NDArray[np.float32],
+    prepared: NDArray[np.float32],
     image_shape: tuple[int, ...],
 ) -> tuple[Box, NDArray[np.uint8]]:
     """A tile's core as a box of the image, and its mask there by the nearest voxel."""
-    z, y, x = grey.shape
+    z, y, x = prepared.shape
     core = tile.core((z, y, x))
     z0, y0, x0 = tile.box.start
     local = core.shift((-z0, -y0, -x0))
     bounds = [
         (a * n // g, max(a * n // g + 1, b * n // g))
-        for a, b, n, g in zip(core.start, core.stop, image_shape, grey.shape, strict=True)
+        for a, b, n, g in zip(core.start, core.stop, image_shape, prepared.shape, strict=True)
     ]
     (z0, z1), (y0, y1), (x0, x1) = bounds
     box = Box((z0, y0, x0), (z1, y1, x1))

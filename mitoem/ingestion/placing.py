@@ -51,12 +51,14 @@ class Placed:
         return Box.whole(self.shape).shift(self.offset)
 
 
-def from_array(array: npt.NDArray[Any], *, offset: Index = (0, 0, 0)) -> Placed:
-    """An array in memory as something that can be placed."""
+def from_array(
+    array: npt.NDArray[Any], *, offset: Index = (0, 0, 0), dtype: npt.DTypeLike | None = None
+) -> Placed:
+    """An array, in memory or mapped from a file, as something that can be placed."""
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
         for z in range(start, array.shape[0], depth):
-            yield array[z : z + depth]
+            yield np.asarray(array[z : z + depth], dtype)
 
     z, y, x = array.shape
     return Placed((z, y, x), slabs, offset)
