@@ -10,17 +10,21 @@ import argparse
 import importlib.util
 import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mitoem.inference import Model, load, predict
+from mitoem.geometry import Box
+from mitoem.inference import Model, load, predict, predict_blocks, stitch
 from mitoem.inference.model import BUNDLED, thread_count
 from mitoem.phantom import make
+from mitoem.scores import evaluate
 
 VOXEL = (30.0, 8.0, 8.0)
 SHAPE = (32, 256, 256)
@@ -98,6 +102,48 @@ def whole(shape: tuple[int, int, int]) -> dict[str, Any]:
     }
 
 
+def seams(shape: tuple[int, int, int], parts: tuple[int, int, int]) -> dict[str, Any]:
+    """One piece against as many tiles, and against as many stitched blocks, of a phantom."""
+    made = make("h", shape=shape, seed=5)
+    bundled = load()
+    one = predict(made.image, voxel_size=VOXEL, model=_tiled(bundled, shape))
+    trim, ramp = bundled.spec.trim, bundled.spec.ramp
+    largest = tuple(
+        -(-(n + (c - 1) * (2 * t + r)) // (c * d)) * d
+        for n, c, t, r, d in zip(shape, parts, trim, ramp, bundled.spec.divisors, strict=True)
+    )
+    tiles = predict(made.image, voxel_size=VOXEL, model=_tiled(bundled, largest))
+    core = tuple(n // c for n, c in zip(shape, parts, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        blocks = predict_blocks(
+            lambda box: made.image[box.slices], Box.whole(shape), identity="phantom",
+            voxel_size=VOXEL, folder=Path(folder), core=core,
+        )  # fmt: skip
+        path, _ = stitch(blocks, Path(folder), voxel_size=VOXEL, parameters=bundled.spec.decode)
+        stitched = np.load(path)
+    return {
+        "shape": shape,
+        "parts": int(np.prod(parts)),
+        "tiles": _apart(one.labels, tiles.labels),
+        "blocks": _apart(one.labels, stitched),
+    }
+
+
+def _tiled(model: Model, largest: tuple[int, ...]) -> Model:
+    spec = replace(model.spec, largest=largest)
+    return Model(BUNDLED, spec, model.sha256)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> dict[str, Any]:
+    """Share of voxels that are mitochondrion in one only, and instances matched at IoU 0.9."""
+    scores = evaluate(one, other)
+    return {
+        "voxels_differ": round(float(np.mean((one > 0) != (other > 0))), 6),
+        "instances": [scores.truth_instances, scores.predicted_instances],
+        "matched": {str(a.threshold): a.true_positives for a in scores.accuracy},
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,6 +165,7 @@ def main() -> None:
             k: round(v / ours, 2) for k, v in alone.items() if not k.startswith("ours")
         },
         "whole_path_share_of_network_rate": round(ours / crops[0]["seconds"], 2),
+        "seams": seams((96, 512, 512), (4, 4, 4)),
     }
     text = json.dumps(report, indent=1)
     if given.out:

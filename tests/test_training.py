@@ -90,7 +90,7 @@ def test_the_network_sees_no_further_than_its_card_says() -> None:
     torch.manual_seed(0)
     network = UNet().eval()
     depth, height, width = field_of_view()
-    shape = (64, 16 * (height // 16 + 2), 16)
+    shape = (64, 32 * (height // 32 + 2), 32)
     grey = torch.randn(1, 1, *shape, requires_grad=True)
     centre = (shape[0] // 2, shape[1] // 2)
     network(grey)[0, 0, centre[0], centre[1], 8].backward()
@@ -98,3 +98,21 @@ def test_the_network_sees_no_further_than_its_card_says() -> None:
     assert int(reached[:, 0].max() - reached[:, 0].min()) < depth
     assert int(reached[:, 1].max() - reached[:, 1].min()) < height
     assert width == height
+
+
+def test_drawn_myelin_is_dark_and_is_background() -> None:
+    from mitoem.training.sheaths import lay
+
+    grey, ids = torch.full((8, 96, 96), 0.7), torch.full((8, 96, 96), 3.0)
+    grain = torch.zeros_like(grey)
+    for seed in range(8):
+        made, left = lay(grey, ids, grain, np.random.default_rng(seed))
+        again, _ = lay(grey, ids, grain, np.random.default_rng(seed))
+        assert torch.equal(made, again)
+        assert set(left.unique().tolist()) <= {0.0, 3.0}
+        assert (made[left == 3] - 0.7).abs().max() < 0.2, "beside a sheath only its soft edge"
+    made, left = lay(
+        torch.linspace(0, 1, 8 * 96 * 96).view(8, 96, 96), ids, grain, np.random.default_rng(1)
+    )
+    assert 0 < (left == 0).float().mean() < 0.8
+    assert made[left == 0].mean() < 0.35

@@ -1,6 +1,7 @@
 """The runs that predict: the network on a box of a volume, and decoding anew without it.
 
-request   volume, box; perhaps data (the roots), truth (labels to score against), model, decode
+request   volume, box; perhaps data (the roots), truth (labels to score against), model,
+          decode, flips (true: the mean over mirror images)
 decode    of (a finished predict run), decode
 result    labels.npy uint32, mask.npy and contour.npy uint8, table.parquet, scores.json
 meanwhile mask.npy fills up as tiles finish
@@ -33,11 +34,13 @@ COMMON_TILE = (32, 256, 256)
 
 def check(request: Mapping[str, Any]) -> None:
     """Raise RequestInvalid, NameInvalid or BoxInvalid for a request that cannot be run."""
-    fields(request, needed={"volume", "box"}, allowed={"data", "truth", "model", "decode"})
+    fields(request, needed={"volume", "box"}, allowed={"data", "truth", "model", "decode", "flips"})
     name(request, "volume")
     if request.get("truth") is not None:
         name(request, "truth")
     Box.parse(str(request["box"]))
+    if not isinstance(request.get("flips", False), bool):
+        raise RequestInvalid(f"flips: expected true or false, found {request['flips']!r}")
     _parameters(request)
 
 
@@ -66,6 +69,7 @@ def run(job: Job) -> dict[str, Any]:
         voxel_size=volume.info.voxel_size,
         model=job.request.get("model"),
         decode=_parameters(job.request),
+        flips=job.request.get("flips", False),
         progress=lambda fraction, message: job.report(0.9 * fraction, message),
         cancelled=job.cancelled,
         partial=partial,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from mitoem.inference import load
+from mitoem.inference import Model, load
 from mitoem.training import card
 from mitoem.training.export import difference, export
-from mitoem.training.loop import Settings, load_average, train
+from mitoem.training.loop import Settings, load_average, load_settings, train
 from mitoem.training.score import phantoms, section, validation
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
             if step % 20 == 0:
                 print(f"step {step}/{settings.steps} loss {loss:.4f}", flush=True)
     elif given.command == "export":
-        release(given.run, ASSETS / "model.onnx")
+        release(given.run, ASSETS / "model.onnx", compared(given.run.parent))
     else:
         print(json.dumps(score_all(given.model), indent=1))
     return 0
@@ -59,7 +60,29 @@ def score_all(path: Path) -> dict[str, Any]:
     }
 
 
-def release(run: Path, path: Path) -> None:
+LEFT_OUT = {"cdeep3m": validation, "snemi3d": section}
+"""Sources that a run leaves out, and what it is then scored on."""
+
+
+def compared(runs: Path) -> dict[str, Any]:
+    """Scores of the runs ``without-SOURCE`` beside those of ``full``, of as many steps."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        full = _model(runs / "full", Path(folder) / "full.onnx")
+        for name, score in LEFT_OUT.items():
+            run = runs / f"without-{name}"
+            model = _model(run, Path(folder) / f"{name}.onnx")
+            steps = load_settings(run)["steps"]
+            found[name] = {"steps": steps, "without": score(model), "with": score(full)}
+    return found
+
+
+def _model(run: Path, path: Path) -> Model:
+    card.write(path.with_suffix(".json"), card.spec(export(load_average(run), path)))
+    return load(path)
+
+
+def release(run: Path, path: Path, left_out: dict[str, Any]) -> None:
     """Export a run, check it against OpenVINO, score it, and write its JSON."""
     network = load_average(run)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +98,7 @@ def release(run: Path, path: Path) -> None:
     made |= {
         "training": card.training(run),
         "scores": score_all(path),
+        "left_out": left_out,
         "openvino_torch_difference": apart,
         "known_failures": list(card.FAILURES),
     }

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mitoem.training.sheaths import lay
 from mitoem.training.sources import Source
 
 PATCH = (8, 192, 192)
@@ -35,10 +36,11 @@ class Patch:
     weight: Tensor
 
 
-def draw(source: Source, rng: Generator, *, dark: float = 0.0) -> Patch:
+def draw(source: Source, rng: Generator, *, dark: float = 0.0, sheaths: float = 0.0) -> Patch:
     """One random patch of a source; the same generator state gives the same patch.
 
-    ``dark`` is the share of patches centred on dark matter, of those not on a mitochondrion.
+    ``dark`` is the share of patches centred on dark matter, of those not on a mitochondrion;
+    ``sheaths`` the share that drawn myelin is laid over.
     """
     sections, thick = _sections(source, rng)
     scale = float(np.exp(rng.uniform(*np.log(SCALE))))
@@ -50,11 +52,14 @@ def draw(source: Source, rng: Generator, *, dark: float = 0.0) -> Patch:
         grey = smooth(grey, rng.uniform(0.2, 0.5) * ratio)
     grid = _grid(image.shape, ratio, rng)
     grey = _sample(grey, grid, "bilinear")
-    target = targets(_sample(torch.from_numpy(ids), grid, "nearest"), linked=source.linked)
+    known = _sample(torch.from_numpy(ids), grid, "nearest")
     low, high = source.percentiles
     if rng.random() < 0.5:
         low, high = np.percentile(image, (1, 99))
     grey = ((grey - low) / max(high - low, 1.0)).clamp_(-0.2, 1.2)
+    if sheaths > 0 and rng.random() < sheaths:
+        grey, known = lay(grey, known, grey - smooth(grey, 1.5), rng)
+    target = targets(known, linked=source.linked)
     grey = repaint(grey, rng)
     weight = torch.from_numpy(source.labelled[sections].astype(np.float32))
     return Patch(grey * 2 - 1, target, weight)

@@ -51,6 +51,8 @@ class Settings:
     phantom_share: float = 0.2
     dark_from: int = 0
     dark_share: float = 0.5
+    sheaths_from: int = 0
+    sheath_share: float = 0.35
     leave_out: str = ""
 
 
@@ -80,8 +82,9 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         shares = np.array([s.share for s in used])
         rng = np.random.default_rng((self.settings.seed, step))
         dark = self.settings.dark_share if step >= self.settings.dark_from else 0.0
+        sheaths = self.settings.sheath_share if step >= self.settings.sheaths_from else 0.0
         patches = [
-            draw(used[int(rng.choice(len(used), p=shares))], rng, dark=dark)
+            draw(used[int(rng.choice(len(used), p=shares))], rng, dark=dark, sheaths=sheaths)
             for _ in range(self.settings.batch)
         ]
         grey = torch.stack([p.grey for p in patches])[:, None]
