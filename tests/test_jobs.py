@@ -192,7 +192,13 @@ def test_a_worker_of_older_code_starts_anew_between_two_runs(root: Path) -> None
 
 @pytest.mark.parametrize(
     ("kind", "fields"),
-    [("bake", {}), ("probe", {}), ("probe", {"seconds": -1}), ("probe", {"seconds": "1"})],
+    [
+        ("bake", {}),
+        ("probe", {}),
+        ("probe", {"seconds": -1}),
+        ("probe", {"seconds": "1"}),
+        ("predict", {"volume": "a", "box": "0:1,0:1,0:1", "flips": "yes"}),
+    ],
 )
 def test_a_bad_request_is_refused_before_anything_is_written(
     root: Path, kind: str, fields: dict[str, object]

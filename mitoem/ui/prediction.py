@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from mitoem import jobs
@@ -17,6 +19,12 @@ _LOOK = 60
 def start(at: Here, box: Box) -> None:
     """The button that queues a run; the worker is started, and warmed, before it is pressed."""
     jobs.ensure_worker(runs.root())
+    flips = st.checkbox(
+        "Average over mirror images",
+        key="flips",
+        help="The mean over the crop and its three mirror images in the plane: steadier, in four "
+        "times the time.",
+    )
     st.button(
         "Run",
         key="run_button",
@@ -24,16 +32,18 @@ def start(at: Here, box: Box) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         on_click=_submit,
-        args=(at.info.name, box, truth(at.info, box)),
+        args=(at.info.name, box, truth(at.info, box), flips),
     )
 
 
-def _submit(volume: str, box: Box, labels: str | None) -> None:
-    request = {
+def _submit(volume: str, box: Box, labels: str | None, flips: bool) -> None:
+    request: dict[str, Any] = {
         "volume": volume,
         "box": str(box),
         "data": cache.data(),
     }
+    if flips:
+        request["flips"] = True
     if labels:
         request["truth"] = labels
     address.change(run=runs.start("predict", request), save=None)

@@ -179,13 +179,19 @@ def code(state: RunState) -> None:
     request: Any = runs.asked(state)
     volume, box = request["volume"], request["box"]
     decode = ", ".join(f"{k}={v:g}" for k, v in state.result["decode"].items())
-    st.code(f"python -m mitoem predict {volume} --box {box} --out labels.h5", language="bash")
+    flips = bool(request.get("flips"))
+    mirrored = " --flips" if flips else ""
+    st.code(
+        f"python -m mitoem predict {volume} --box {box}{mirrored} --out labels.h5",
+        language="bash",
+    )
     st.code(
         "import mitoem\n"
         "from mitoem.geometry import Box\n"
         "from mitoem.inference import DecodeParameters\n\n"
         f"found = mitoem.predict(\n    {volume!r}, Box.parse({box!r}),\n"
-        f"    decode=DecodeParameters({decode}),\n)\n"
+        f"    decode=DecodeParameters({decode}),\n"
+        f"{'    flips=True,' + chr(10) if flips else ''})\n"
         "found.labels  # uint32 (z, y, x)",
         language="python",
     )
