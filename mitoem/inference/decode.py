@@ -26,16 +26,16 @@ class DecodeParameters:
     """Thresholds 0…1 on the probabilities, and the smallest instance and seed in µm³.
 
     ``mask``: foreground; ``seed``: sure foreground; ``contour``: seeds lie below it;
-    ``confidence``: least mean probability of mask in an instance, which parts true ones (above
-    0.8) from invented ones (below 0.8) better than size does.
+    ``confidence``: least mean probability of mask in an instance, which parts true ones from
+    invented ones better than size does.
     """
 
-    mask: float = 0.5
+    mask: float = 0.4
     seed: float = 0.6
-    contour: float = 0.45
-    confidence: float = 0.75
+    contour: float = 0.75
+    confidence: float = 0.8
     min_seed_um3: float = 0.0002
-    min_volume_um3: float = 0.002
+    min_volume_um3: float = 0.001
 
     def __post_init__(self) -> None:
         for name in ("mask", "seed", "contour"):

@@ -25,7 +25,7 @@ Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
 Partial = Callable[[Box, NDArray[np.uint8]], None]
 
-NETWORK_RATE = {"bf16": 3.0e6, "f32": 1.6e6}
+NETWORK_RATE = {"bf16": 3.8e6, "f32": 2.0e6}
 """Voxels per second and thread of the bundled network, as ``bench/inference.py`` gives them."""
 
 DECODE_RATE = 15.0e6
@@ -37,7 +37,7 @@ FIXED_SECONDS = 0.5
 FIXED_BYTES = 250_000_000
 """OpenVINO with the bundled network, without tiles."""
 
-TILE_BYTES = 190
+TILE_BYTES = 100
 """Working memory of the network per voxel of a tile: bf16 features of several layers."""
 
 

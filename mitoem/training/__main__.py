@@ -65,13 +65,15 @@ LEFT_OUT = {"cdeep3m": validation, "snemi3d": section}
 
 
 def compared(runs: Path) -> dict[str, Any]:
-    """Scores of the runs ``without-SOURCE`` beside those of ``full``, of as many steps."""
+    """Scores of the runs ``without-SOURCE`` that there are, beside ``full``, of as many steps."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        full = _model(runs / "full", Path(folder) / "full.onnx")
         for name, score in LEFT_OUT.items():
             run = runs / f"without-{name}"
+            if not (run / "last.pt").exists():
+                continue
             model = _model(run, Path(folder) / f"{name}.onnx")
+            full = _model(runs / "full", Path(folder) / "full.onnx")
             steps = load_settings(run)["steps"]
             found[name] = {"steps": steps, "without": score(model), "with": score(full)}
     return found
