@@ -18,7 +18,7 @@ from mitoem.inference.stitch import same
 from mitoem.inference.whole import FACE, cut, write
 
 VOXEL = (30.0, 8.0, 8.0)
-EASY = DecodeParameters(seed=0.5, contour=0.999, confidence=0.4, min_volume_um3=0.0005)
+EASY = DecodeParameters(mask=0.5, seed=0.5, contour=0.999, confidence=0.4, min_volume_um3=0.0005)
 
 
 def _blobs(shape: tuple[int, int, int], seed: int) -> np.ndarray:

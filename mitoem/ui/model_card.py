@@ -25,7 +25,10 @@ def show() -> None:
         f"{fine:g}–{rough:g} nm are taken as they are, other images are resampled.  \n"
         f"SHA-256 `{facts['sha256']}`"
     )
-    rows = list(_scores(facts.get("scores", {})))
+    rows = [
+        *_scores(facts.get("scores", {})),
+        *_scores(facts.get("left_out", {}), "a recipe that left a source out"),
+    ]
     if rows:
         st.subheader("Scores")
         st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
@@ -52,7 +55,8 @@ def _scores(found: Mapping[str, Any], name: str = "") -> Iterator[dict[str, Any]
         }
         return
     for key, inner in found.items():
-        yield from _scores(inner, f"{name}: {key}" if name else key)
+        if isinstance(inner, Mapping):
+            yield from _scores(inner, f"{name}: {key}" if name else key)
 
 
 def _data(sources: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
