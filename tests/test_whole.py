@@ -12,7 +12,7 @@ import mitoem
 from mitoem import errors, front
 from mitoem.cli import main
 from mitoem.geometry import Box
-from mitoem.inference import DecodeParameters, stitch
+from mitoem.inference import DecodeParameters, grey, load, predict_blocks, stitch
 from mitoem.inference.decode import decode, grown
 from mitoem.inference.stitch import same
 from mitoem.inference.whole import FACE, cut, write
@@ -141,3 +141,22 @@ def test_a_box_that_memory_cannot_hold_is_refused_before_it_is_read(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with pytest.raises(errors.MemoryShort, match=r"needs about .* GB of memory, 0\.1 GB are free"):
         mitoem.predict("phantom-h", Box((0, 0, 0), (16, 64, 64)), data=small_root)
+
+
+def test_the_blank_margin_of_a_volume_is_background(tmp_path: Path) -> None:
+    image = np.zeros((16, 96, 192), np.uint8)
+    image[:, :, :96] = np.random.default_rng(0).integers(0, 255, (16, 96, 96))
+    blocks = predict_blocks(
+        lambda box: image[box.slices], Box.whole(image.shape), identity="half",
+        voxel_size=VOXEL, folder=tmp_path, core=(16, 96, 48),
+    )  # fmt: skip
+    assert len(blocks) == 4
+    with np.load(tmp_path / blocks[-1].file) as data:
+        assert not data["core"].any() and data["counts"].tolist() == [16 * 96 * 48]
+
+
+def test_the_grey_values_of_a_whole_box_rule_its_blocks(small_root: Path, tmp_path: Path) -> None:
+    found = _predict(small_root, tmp_path)
+    image = mitoem.open_volume("phantom-h", data=small_root).read(found.box)
+    want = grey.table(grey.counts(image), load().spec)
+    np.testing.assert_array_equal(np.load(tmp_path / "grey.npy"), want)

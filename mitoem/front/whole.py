@@ -7,7 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,8 @@ class WholePrediction:
 
     def discard(self) -> None:
         """Remove the blocks and the labels; to be called once they are stored elsewhere."""
+        mapped: Any = self.labels
+        mapped._mmap.close()  # an open file cannot be removed on Windows
         shutil.rmtree(self.folder)
 
 

@@ -107,6 +107,10 @@ class Predictor:
         """Predict one block and write its file; returns its name."""
         model = load(self.model)
         image = self.read(block.seen)
+        if image.min() == image.max():  # the blank margin of a volume
+            blank = np.zeros(image.shape, np.uint8)
+            write(self.folder, block, blank.astype(np.uint32), blank, self.region)
+            return block.file
         mask, contour = probabilities(
             model, image, self.table,
             voxel_size=self.voxel_size, watch=Watch(None, None), flips=self.flips,
