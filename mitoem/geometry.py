@@ -6,7 +6,9 @@ Everything is (z, y, x). The centre of voxel (0, 0, 0) of level 0 lies at 0 nm, 
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -88,6 +90,17 @@ class Box:
         start = tuple(max(0, a - m) for a, m in zip(self.start, margin, strict=True))
         stop = tuple(min(n, b + m) for b, m, n in zip(self.stop, margin, within, strict=True))
         return Box(_triple(start), _triple(stop))
+
+    def blocks(self, size: Index) -> Iterator[Box]:
+        """The box cut by the grid of blocks of that size through voxel 0, in order (z, y, x)."""
+        spans = [
+            range(a // n, -(-b // n)) for a, b, n in zip(self.start, self.stop, size, strict=True)
+        ]
+        for place in itertools.product(*spans):
+            start = _triple(tuple(i * n for i, n in zip(place, size, strict=True)))
+            part = Box(start, _add(start, size)).intersect(self)
+            if part is not None:
+                yield part
 
     def intersect(self, other: Box) -> Box | None:
         """The common part, or None where there is none."""

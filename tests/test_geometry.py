@@ -37,6 +37,20 @@ def test_a_grown_box_stays_inside_and_holds_the_box(box: Box, margin: tuple[int,
     assert grown.inside(box.stop) is grown
 
 
+@given(triples, st.tuples(*[st.integers(1, 40)] * 3), st.tuples(*[st.integers(7, 50)] * 3))
+def test_blocks_cover_a_box_once_and_end_on_the_grid(
+    start: tuple[int, int, int], edge: tuple[int, int, int], size: tuple[int, int, int]
+) -> None:
+    box = Box((0, 0, 0), edge).shift(start)
+    parts = list(box.blocks(size))
+    assert sum(part.size for part in parts) == box.size
+    assert all(part.intersect(box) == part for part in parts)
+    for n, part in enumerate(parts):
+        assert not any(part.intersect(other) for other in parts[:n])
+        for a, edge_, low in zip(part.start, size, box.start, strict=True):
+            assert a % edge_ == 0 or a == low
+
+
 @given(triples, st.sampled_from([(1, 1, 1), (1, 2, 2), (1, 4, 4), (2, 8, 8), (4, 16, 16)]))
 def test_to_level_and_back_is_the_same_point(
     index: tuple[int, int, int], factors: tuple[int, int, int]

@@ -9,13 +9,13 @@ import pytest
 from scipy import ndimage
 
 import mitoem
-from mitoem import errors, front
+from mitoem import errors, front, inference
 from mitoem.cli import main
 from mitoem.geometry import Box
-from mitoem.inference import DecodeParameters, grey, load, predict_blocks, stitch
+from mitoem.inference import DecodeParameters, estimate, grey, load, predict_blocks, stitch
 from mitoem.inference.decode import decode, grown
 from mitoem.inference.stitch import same
-from mitoem.inference.whole import FACE, cut, write
+from mitoem.inference.whole import FACE, cut, halo, write
 
 VOXEL = (30.0, 8.0, 8.0)
 EASY = DecodeParameters(mask=0.5, seed=0.5, contour=0.999, confidence=0.4, min_volume_um3=0.0005)
@@ -132,6 +132,23 @@ def test_the_command_line_predicts_by_blocks(own_root: Path, tmp_path: Path, cap
     assert not list((own_root / ".predictions").glob("*"))
 
 
+def test_where_memory_is_short_the_command_line_goes_by_blocks(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import psutil
+
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    box, core = Box((0, 0, 0), (16, 192, 192)), (8, 64, 64)
+    parts = (box.shape, cut(box, core=core, halo=halo(load().spec, VOXEL))[0].seen.shape)
+    whole, block = (estimate(n, voxel_size=volume.info.voxel_size).bytes for n in parts)
+    free = psutil.virtual_memory()._replace(available=(whole + block) // 2)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(inference, "CORE", core)
+    words = ["predict", "phantom-h", "--box", str(box), "--data", str(own_root), "--json"]
+    assert main(words) == 0
+    assert '"blocks": 18' in capsys.readouterr().out
+
+
 def test_a_box_that_memory_cannot_hold_is_refused_before_it_is_read(
     small_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +169,7 @@ def test_the_blank_margin_of_a_volume_is_background(tmp_path: Path) -> None:
     )  # fmt: skip
     assert len(blocks) == 4
     with np.load(tmp_path / blocks[-1].file) as data:
-        assert not data["core"].any() and data["counts"].tolist() == [16 * 96 * 48]
+        assert not data["core"].any() and data["counts"].tolist() == [0]
 
 
 def test_the_grey_values_of_a_whole_box_rule_its_blocks(small_root: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import fastremap
@@ -84,7 +83,8 @@ def _level(
     where = f"{volume.name}/{array_path(layer, level)}"
     differing = 0
     bad: dict[str, list[tuple[Box, str]]] = defaultdict(list)
-    for box in _blocks(region(volume, layer, level), BLOCK):
+    stored = region(volume, layer, level)
+    for box in stored.blocks(BLOCK) if stored else ():
         part = _Part(volume, layer, level, box)
         try:
             block = part.read()
@@ -105,18 +105,6 @@ def _level(
         yield Finding("error", where, message)
 
 
-def _blocks(box: Box | None, size: Index) -> Iterator[Box]:
-    """A box cut by the grid of blocks of that size."""
-    if box is None:
-        return
-    spans = [range(a // n, -(-b // n)) for a, b, n in zip(box.start, box.stop, size, strict=True)]
-    for at in product(*spans):
-        z, y, x = (i * n for i, n in zip(at, size, strict=True))
-        part = Box((z, y, x), (z + size[0], y + size[1], x + size[2])).intersect(box)
-        if part is not None:
-            yield part
-
-
 def _unreadable(part: _Part) -> Iterator[tuple[str, Box, str]]:
     """The chunks of a part that do not read: shard, chunk, reason."""
     volume, layer, level = part.volume, part.layer, part.level
@@ -125,7 +113,7 @@ def _unreadable(part: _Part) -> Iterator[tuple[str, Box, str]]:
     except MitoEMError as error:
         yield "zarr.json", part.box, str(error)
         return
-    for chunk in _blocks(part.box, chunks):
+    for chunk in part.box.blocks(chunks):
         try:
             _Part(volume, layer, level, chunk).read()
         except (ValueError, OSError) as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from mitoem.cli.data import split_name
 from mitoem.errors import MemoryShort
 from mitoem.geometry import Box
 from mitoem.volume import Volume
+
+if TYPE_CHECKING:
+    from mitoem.inference import Prediction
 
 Answer = dict[str, Any]
 
@@ -151,10 +155,8 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
         export.check_array_path(arguments.out)
     region = arguments.box or Box.whole(volume.info.shape)
     console.expect(region.size)
-    whole = _by_blocks(arguments, volume, region, console)
-    found = whole or front.predict(
-        volume, region, model=arguments.model, flips=arguments.flips, progress=console.progress
-    )
+    found = _predicted(arguments, volume, region, console)
+    whole = found if isinstance(found, front.WholePrediction) else None
     count = whole.instances if whole else np.count_nonzero(np.unique(found.labels))
     answer: Answer = {
         "instances": int(count),
@@ -182,17 +184,16 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
     return answer
 
 
-def _by_blocks(
+def _predicted(
     arguments: argparse.Namespace, volume: Volume, region: Box, console: Console
-) -> front.WholePrediction | None:
-    """The prediction by blocks, where it was asked for or memory is short; else None."""
+) -> Prediction | front.WholePrediction:
+    """In one piece, or by blocks where that was asked for or memory is short."""
     if not (arguments.blocks or arguments.scheduler):
-        try:
-            front.check_memory(volume, region, model=arguments.model)
-        except MemoryShort:
-            pass
-        else:
-            return None
+        with contextlib.suppress(MemoryShort):
+            return front.predict(
+                volume, region,
+                model=arguments.model, flips=arguments.flips, progress=console.progress,
+            )  # fmt: skip
     return front.predict_blocks(
         volume, region,
         model=arguments.model, flips=arguments.flips, data=arguments.data,

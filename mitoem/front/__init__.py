@@ -7,7 +7,7 @@ from mitoem.front.downloads import Download, download
 from mitoem.front.drawing import figure, ids_kept, neuroglancer_link, snapshot
 from mitoem.front.instances import instance_box, measure, mesh, stored_table, table
 from mitoem.front.pairs import common_coverage, of_volume, overlap
-from mitoem.front.scoring import check_memory, evaluate, predict, read_image, read_labels
+from mitoem.front.scoring import evaluate, predict, read_image, read_labels
 from mitoem.front.shelves import add_labels, ingest, open_volume, volumes
 from mitoem.front.thumbnails import field_nm, thumbnail
 from mitoem.front.whole import WholePrediction, predict_blocks
@@ -20,7 +20,6 @@ __all__ = [
     "WholePrediction",
     "add_labels",
     "card",
-    "check_memory",
     "colouring",
     "common_coverage",
     "download",

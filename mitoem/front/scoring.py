@@ -39,27 +39,18 @@ def predict(
     from mitoem import inference
 
     target = resolved(volume, data=data)
-    check_memory(target, box, model=model)
+    region = (box or Box.whole(target.info.shape)).inside(target.info.shape)
+    voxel_size = target.info.voxel_size
+    inference.check_memory(inference.estimate(region.shape, voxel_size=voxel_size, model=model))
     return inference.predict(
-        target.read(box),
-        voxel_size=target.info.voxel_size,
+        target.read(region),
+        voxel_size=voxel_size,
         model=model,
         decode=decode,
         flips=flips,
         progress=progress,
         cancelled=cancelled,
     )
-
-
-def check_memory(
-    volume: Volume, box: Box | None = None, *, model: str | Path | None = None
-) -> None:
-    """Raise MemoryShort where ``predict`` on a box would need more memory than is free."""
-    from mitoem import inference
-
-    shape = (box or Box.whole(volume.info.shape)).inside(volume.info.shape).shape
-    needed = inference.estimate(shape, voxel_size=volume.info.voxel_size, model=model)
-    inference.check_memory(needed)
 
 
 def evaluate(

@@ -68,8 +68,9 @@ def decode(
     Raises ShapeMismatch when the two differ in shape.
     """
     labels = grown(mask, contour, voxel_size=voxel_size, parameters=parameters)
-    labels = _without_doubtful(labels, mask, least=parameters.confidence)
-    return _without_small(labels, least=parameters.min_volume_um3 / voxel_volume_um3(voxel_size))
+    keep = kept(*totals(labels, mask), voxel_size=voxel_size, parameters=parameters)
+    found: NDArray[np.uint32] = numbered(keep)[labels]
+    return found
 
 
 def grown(
@@ -105,28 +106,38 @@ def _components(body: NDArray[np.bool_], *, least: float) -> NDArray[np.uint32]:
 
 def _without_small(labels: NDArray[np.uint32], *, least: float) -> NDArray[np.uint32]:
     """Drop ids of fewer than ``least`` voxels and number the others 1…n in rising order."""
-    counts = np.bincount(labels.ravel())
-    keep = counts >= max(1.0, least)
+    keep = np.bincount(labels.ravel()) >= max(1.0, least)
     keep[0] = False
-    table = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
-    found: NDArray[np.uint32] = table[labels]
+    found: NDArray[np.uint32] = numbered(keep)[labels]
     return found
 
 
-def _without_doubtful(
-    labels: NDArray[np.uint32], mask: NDArray[np.uint8], *, least: float
-) -> NDArray[np.uint32]:
-    """Drop ids whose mean probability is below ``least``; the others keep their numbers."""
+def totals(
+    labels: NDArray[np.uint32], mask: NDArray[np.uint8], *, size: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Voxels and summed mask per id, at least ``size`` of them; the background has none."""
     inside = np.flatnonzero(labels)
     ids = labels.ravel()[inside]
-    counts = np.bincount(ids)
-    sums = np.bincount(ids, mask.ravel()[inside])
-    keep = sums >= least * 255 * counts
-    table = np.where(keep, np.arange(len(keep)), 0).astype(np.uint32)
-    if not len(table):
-        return labels
-    found: NDArray[np.uint32] = table[labels]
-    return found
+    sums = np.bincount(ids, mask.ravel()[inside], minlength=size).astype(np.float64)
+    return np.bincount(ids, minlength=size).astype(np.int64), sums
+
+
+def kept(
+    counts: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    *,
+    voxel_size: VoxelSize,
+    parameters: DecodeParameters,
+) -> NDArray[np.bool_]:
+    """Which ids are large enough and certain enough, from their ``totals``."""
+    least = max(1.0, parameters.min_volume_um3 / voxel_volume_um3(voxel_size))
+    keep: NDArray[np.bool_] = (counts >= least) & (sums >= parameters.confidence * 255 * counts)
+    return keep
+
+
+def numbered(keep: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Old id → new id: those kept are numbered 1…n in rising order, the others become 0."""
+    return np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
 
 
 def _grow(seeds: NDArray[np.uint32], body: NDArray[np.bool_], *, ratio: int) -> NDArray[np.uint32]:

@@ -52,7 +52,7 @@ class Model:
         self._core = openvino.Core()
         self._network = _read(self._core, path)
         _check(self._network, path, spec)
-        self.precision = self._precision() if precision == "auto" else precision
+        self.precision = best_precision(self._core) if precision == "auto" else precision
         self._shape: Index | None = None
         self._request: Any = None
 
@@ -79,10 +79,6 @@ class Model:
         tile: NDArray[np.float32] = found[0]
         return tile
 
-    def _precision(self) -> str:
-        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return "bf16" if "BF16" in able else "f32"
-
     def _compile(self, shape: Index) -> Any:
         fixed = self._network.clone()
         fixed.reshape([1, 1, *shape])
@@ -102,6 +98,14 @@ class Model:
         if tuple(out.to_shape() if out.is_static else ()) != want:
             raise ModelInvalid(f"{self.path.name}: expected output {want}, found {out}")
         return compiled.create_infer_request()
+
+
+def best_precision(core: Any = None) -> str:
+    """``bf16`` where the processor computes in it, else ``f32``: emulated it would be slower."""
+    import openvino
+
+    able = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in able else "f32"
 
 
 def load(path: Path | str | None = None) -> Model:

@@ -25,7 +25,7 @@ Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
 Partial = Callable[[Box, NDArray[np.uint8]], None]
 
-NETWORK_RATE = {"bf16": 3.8e6, "f32": 2.0e6}
+NETWORK_RATE = {"bf16": 3.5e6, "f32": 2.0e6}
 """Voxels per second and thread of the bundled network, as ``bench/inference.py`` gives them."""
 
 DECODE_RATE = 15.0e6
@@ -184,7 +184,7 @@ def check_memory(needed: Estimate) -> None:
     if needed.bytes > free:
         raise MemoryShort(
             f"prediction needs about {needed.bytes / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
-            "are free: choose a smaller box, or predict by blocks"
+            "are free: choose a smaller box, or predict by (smaller) blocks"
         )
 
 

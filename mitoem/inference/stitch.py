@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mitoem.geometry import Box, VoxelSize, voxel_volume_um3
-from mitoem.inference.decode import FACES, DecodeParameters
+from mitoem.geometry import Box, VoxelSize
+from mitoem.inference.decode import FACES, DecodeParameters, kept, numbered
 from mitoem.inference.whole import Block
 
 SHARED = 0.5
@@ -34,22 +34,17 @@ def stitch(
     first = np.cumsum([0, *(len(c) for c in counts)])
     joined = [pair + np.array((first[a], first[b])) for a, b, pair in _pairs(blocks, folder)]
     root = _roots(joined, int(first[-1]))
-    voxels = np.bincount(root, np.concatenate(counts))
-    certain = np.bincount(root, np.concatenate(sums))
-    least = max(1.0, parameters.min_volume_um3 / voxel_volume_um3(voxel_size))
-    keep = (voxels >= least) & (certain >= parameters.confidence * 255 * voxels)
-    keep[root[first[:-1]]] = False  # the background of each block
-    number = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
+    voxels = np.bincount(root, np.concatenate(counts)).astype(np.int64)
+    certain = np.bincount(root, np.concatenate(sums)).astype(np.float64)
+    keep = kept(voxels, certain, voxel_size=voxel_size, parameters=parameters)
+    number = numbered(keep)
     tables = [number[root[a:b]] for a, b in itertools.pairwise(first)]
     return _assemble(blocks, folder, tables), int(keep.sum())
 
 
 def _totals(path: Path) -> tuple[Ids, NDArray[np.float64]]:
-    """Voxels and summed mask per id; those of the background count nothing."""
     with np.load(path) as data:
-        counts, sums = data["counts"].astype(np.int64), data["sums"].astype(np.float64)
-    counts[0] = sums[0] = 0
-    return counts, sums
+        return data["counts"], data["sums"]
 
 
 def _pairs(blocks: Sequence[Block], folder: Path) -> Iterator[tuple[int, int, Ids]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,10 +22,18 @@ from mitoem import blocks
 from mitoem.errors import RequestInvalid
 from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.inference import grey
-from mitoem.inference.decode import DecodeParameters, grown
+from mitoem.inference.decode import DecodeParameters, grown, totals
 from mitoem.inference.model import Model, load
-from mitoem.inference.predict import Cancelled, Progress, Watch, probabilities
+from mitoem.inference.predict import (
+    Cancelled,
+    Progress,
+    Watch,
+    check_memory,
+    estimate,
+    probabilities,
+)
 from mitoem.inference.spec import ModelSpec
+from mitoem.ingestion.disk import write_json
 
 Read = Callable[[Box], NDArray[Any]]
 """Grey values of a box of the volume; must pickle when blocks run on a cluster."""
@@ -64,18 +73,12 @@ class Block:
 
 
 def cut(region: Box, *, core: Index, halo: Index) -> list[Block]:
-    """The blocks of a region, in order of their places; the last of an axis may be smaller."""
-    counts = [-(-n // c) for n, c in zip(region.shape, core, strict=True)]
+    """The blocks of a region, in order of their places in the grid through voxel 0."""
     made = []
-    nz, ny, nx = counts
-    for place in itertools.product(range(nz), range(ny), range(nx)):
-        start = [o + p * c for o, p, c in zip(region.start, place, core, strict=True)]
-        stop = [min(a + c, e) for a, c, e in zip(start, core, region.stop, strict=True)]
-        low = [max(o, a - h) for o, a, h in zip(region.start, start, halo, strict=True)]
-        high = [min(e, b + h) for e, b, h in zip(region.stop, stop, halo, strict=True)]
-        (z0, y0, x0), (z1, y1, x1) = start, stop
-        inner = Box((z0, y0, x0), (z1, y1, x1))
-        made.append(Block(place, inner, Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))))
+    for inner in region.blocks(core):
+        z, y, x = (a // c for a, c in zip(inner.start, core, strict=True))
+        seen = inner.grow(halo, within=region.stop).intersect(region)
+        made.append(Block((z, y, x), inner, seen or inner))
     return made
 
 
@@ -131,13 +134,8 @@ def write(
     z, y, x = block.seen.start
     back = (-z, -y, -x)
     core = block.core.shift(back).slices
-    inside = labels[core].ravel()
-    size = int(labels.max(initial=0)) + 1
-    arrays: dict[str, NDArray[Any]] = {
-        "core": labels[core],
-        "counts": np.bincount(inside, minlength=size),
-        "sums": np.bincount(inside, mask[core].ravel(), minlength=size),
-    }
+    counts, sums = totals(labels[core], mask[core], size=int(labels.max(initial=0)) + 1)
+    arrays: dict[str, NDArray[Any]] = {"core": labels[core], "counts": counts, "sums": sums}
     for axis, side in itertools.product(range(3), range(2)):
         face = block.face(axis, side, region)
         if face is not None:
@@ -166,12 +164,14 @@ def predict_blocks(
     """Predict every block of a region that ``folder`` does not hold yet; returns all blocks.
 
     ``identity`` names the image and its version. Raises RequestInvalid for a folder that holds
-    blocks of another prediction, RunCancelled; the blocks that are done stay.
+    blocks of another prediction, MemoryShort for a block, RunCancelled; what is done stays.
     """
     used = load(model)
     chosen = decode or used.spec.decode
     watch = Watch(progress, cancelled)
     todo = cut(region, core=core, halo=halo(used.spec, voxel_size))
+    largest = max((block.seen.shape for block in todo), key=math.prod)
+    check_memory(estimate(largest, voxel_size=voxel_size, model=used))
     _claim(folder, {
         "image": identity, "region": str(region), "voxel_size_nm": list(voxel_size),
         "model_sha256": used.sha256, "decode": asdict(chosen), "flips": flips, "core": list(core),
@@ -188,12 +188,9 @@ def predict_blocks(
 
 def _claim(folder: Path, plan: dict[str, Any]) -> None:
     """Write down whose blocks these are, or check it."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "plan.json"
     if not path.exists():
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(plan), encoding="utf-8")
-        partial.replace(path)
+        write_json(path, plan)
         return
     known = json.loads(path.read_text(encoding="utf-8"))
     for key, value in plan.items():

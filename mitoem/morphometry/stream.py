@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -189,20 +188,14 @@ def volume_skeletons(
 
 def blocks(regions: Sequence[Box], block: Index) -> Iterator[Box]:
     """Cores that cover the regions: blocks of a grid through voxel 0, clipped to their hull."""
-    low = tuple(min(r.start[k] for r in regions) for k in range(3))
-    high = tuple(max(r.stop[k] for r in regions) for k in range(3))
-    steps = (range(a // n * n, b, n) for a, b, n in zip(low, high, block, strict=True))
-    for z, y, x in product(*steps):
-        start = max(z, low[0]), max(y, low[1]), max(x, low[2])
-        stop = (
-            min(z + block[0], high[0]),
-            min(y + block[1], high[1]),
-            min(x + block[2], high[2]),
-        )
+    z0, y0, x0 = (min(r.start[k] for r in regions) for k in range(3))
+    z1, y1, x1 = (max(r.stop[k] for r in regions) for k in range(3))
+    for core in Box((z0, y0, x0), (z1, y1, x1)).blocks(block):
         # One voxel more: a block between two regions sees whether they meet at its corner.
-        seen = Box(start, (stop[0] + 1, stop[1] + 1, stop[2] + 1))
+        z, y, x = core.stop
+        seen = Box(core.start, (z + 1, y + 1, x + 1))
         if any(seen.intersect(region) is not None for region in regions):
-            yield Box(start, stop)
+            yield core
 
 
 def _share(progress: Progress | None, low: float, high: float) -> Progress | None:

@@ -66,15 +66,16 @@ LEFT_OUT = {"cdeep3m": validation, "snemi3d": section}
 
 def compared(runs: Path) -> dict[str, Any]:
     """Scores of the runs ``without-SOURCE`` that there are, beside ``full``, of as many steps."""
+    there = [name for name in LEFT_OUT if (runs / f"without-{name}" / "last.pt").exists()]
+    if not there:
+        return {}
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, score in LEFT_OUT.items():
+        full = _model(runs / "full", Path(folder) / "full.onnx")
+        for name in there:
             run = runs / f"without-{name}"
-            if not (run / "last.pt").exists():
-                continue
             model = _model(run, Path(folder) / f"{name}.onnx")
-            full = _model(runs / "full", Path(folder) / "full.onnx")
-            steps = load_settings(run)["steps"]
+            score, steps = LEFT_OUT[name], load_settings(run)["steps"]
             found[name] = {"steps": steps, "without": score(model), "with": score(full)}
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mitoem.inference.decode import DecodeParameters
 from mitoem.inference.spec import FORMAT
 from mitoem.training.augment import PATCH, SCALE, SECTION_NM
 from mitoem.training.loop import Settings, load_settings
@@ -60,10 +61,9 @@ FAILURES = (
 )
 
 NOTES = (
-    "Made in three stretches, each continued from the one before: `--steps 4000 --phantoms-from "
-    "300 --dark-from 600`, the same with `--steps 5000 --sheaths-from 4000`, and the command "
-    "above. Same seed, same batches: they give this run again, to the rounding of another "
-    "processor.",
+    "Made in three stretches, each continued from the one before: the command above with `--steps "
+    "4000`, with `--steps 5000`, and as it stands. Same seed, same batches: they give this run "
+    "again, to the rounding of another processor.",
     "The thresholds of decoding were chosen on training volumes and on a phantom of seed 903. The "
     "validation stack was scored after 3,860, 5,000 and all steps and its pictures were seen "
     "after the first two: its myelin led to the drawn sheaths. Nothing else was chosen by it.",
@@ -91,14 +91,7 @@ def spec(sha256: str) -> dict[str, Any]:
             "trim": [2, 24, 24],
             "ramp": [2, 16, 16],
         },
-        "decode": {
-            "mask": 0.4,
-            "seed": 0.6,
-            "contour": 0.75,
-            "confidence": 0.8,
-            "min_seed_um3": 0.0002,
-            "min_volume_um3": 0.001,
-        },
+        "decode": asdict(DecodeParameters()),
     }
 
 

@@ -1,4 +1,4 @@
-"""Training: batches made by one worker process, bf16 on the CPU, averaged weights, resume.
+"""Training: batches from a worker process, bf16 where it is faster, averaged weights, resume.
 
 Every batch depends on the seed and its step number alone, and the learning rate is constant
 until the last 30 % of the steps: a run that is continued, or whose length is settled late, is
@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mitoem.inference.model import best_precision
 from mitoem.training.augment import draw
 from mitoem.training.network import UNet
 from mitoem.training.sources import (
@@ -32,6 +32,9 @@ from mitoem.training.sources import (
     real_sources,
     without,
 )
+
+HALF = best_precision() == "bf16"
+"""Whether the passes run in bf16."""
 
 Parts = dict[str, nn.Module | torch.optim.Optimizer]
 
@@ -129,17 +132,9 @@ class Halves:
         return sum(losses) / len(losses)
 
 
-@cache
-def has_bf16() -> bool:
-    """Whether the processor computes in bf16; emulating it would be slower than fp32."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
 def _share(network: UNet, grey: Tensor, target: Tensor, weight: Tensor) -> float:
     network.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
         logits = network(grey.to(memory_format=torch.channels_last_3d))
     loss = loss_of(logits.float(), target, weight)
     loss.backward()

@@ -180,7 +180,7 @@ def code(state: RunState) -> None:
     volume, box = request["volume"], request["box"]
     decode = ", ".join(f"{k}={v:g}" for k, v in state.result["decode"].items())
     flips = bool(request.get("flips"))
-    mirrored = " --flips" if flips else ""
+    mirrored, line = (" --flips", "    flips=True,\n") if flips else ("", "")
     st.code(
         f"python -m mitoem predict {volume} --box {box}{mirrored} --out labels.h5",
         language="bash",
@@ -191,7 +191,7 @@ def code(state: RunState) -> None:
         "from mitoem.inference import DecodeParameters\n\n"
         f"found = mitoem.predict(\n    {volume!r}, Box.parse({box!r}),\n"
         f"    decode=DecodeParameters({decode}),\n"
-        f"{'    flips=True,' + chr(10) if flips else ''})\n"
+        f"{line})\n"
         "found.labels  # uint32 (z, y, x)",
         language="python",
     )
