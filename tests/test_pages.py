@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -281,6 +282,30 @@ def test_a_crop_is_predicted_scored_saved_and_evaluated(own_root: Path) -> None:
     fine(app)
     named = set(app.table[0].value.index)
     assert METRICS["AP75"].name in named and METRICS["adapted_rand_error"].name in named
+
+
+def test_a_run_over_mirror_images_says_so_wherever_it_goes(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_THREADS", "1")  # so that the times differ on fast machines too
+    app = visit("inference")
+    once = re.search(r"about \*\*(\d+) s", text(app))
+    app.checkbox(key="flips").check().run()
+    four_times = re.search(r"about \*\*(\d+) s", text(app))
+    assert once and four_times and int(four_times[1]) > int(once[1])
+    next(one for one in app.button if one.label == "Run").click().run()
+    run_id = words(app)["run"]
+    assert jobs.wait(own_root, run_id, seconds=120).state == "done"
+    app.run()
+    fine(app)
+    assert "mean over mirror images" in text(app)
+    assert any("--flips" in one.value for one in app.code)
+    assert any("flips=True" in one.value for one in app.code)
+    kept = jobs.submit(own_root, "save", {"of": run_id, "name": "mirrored"})
+    assert jobs.wait(own_root, kept, seconds=60).state == "done"
+    volume = jobs.status(own_root, run_id).request["volume"]
+    info = mitoem.open_volume(volume, data=own_root).info
+    assert "mean over mirror images" in info.label_set("mirrored").provenance
 
 
 def test_a_cancelled_and_a_failed_run_say_so_and_can_be_run_again(own_root: Path) -> None:

@@ -170,7 +170,8 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
         export.write_array(arguments.out, found.labels, voxel_size=volume.info.voxel_size)
         answer["out"] = str(arguments.out)
     if arguments.save:
-        made = f"{found.model} {found.model_sha256[:12]} on {region}"
+        mirrored = ", mean over mirror images" if arguments.flips else ""
+        made = f"{found.model} {found.model_sha256[:12]} on {region}{mirrored}"
         front.add_labels(
             volume, arguments.save, found.labels,
             offset=region.start, provenance=made, overwrite=arguments.overwrite,

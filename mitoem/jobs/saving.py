@@ -40,7 +40,8 @@ def run(job: Job) -> dict[str, Any]:
         offset=Box.parse(asked["box"]).start,
         provenance=(
             f"predicted by {known['model']} (sha256 {known['model_sha256'][:12]}) on box "
-            f"{asked['box']}, decode {json.dumps(known['decode'])}"
+            f"{asked['box']}, {'mean over mirror images, ' if asked.get('flips') else ''}"
+            f"decode {json.dumps(known['decode'])}"
         ),
         data=data,
         progress=lambda fraction, message: job.report(0.6 * fraction, message),

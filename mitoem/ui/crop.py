@@ -37,7 +37,7 @@ def facts(box: Box, info: VolumeInfo) -> str:
     extent = " × ".join(
         f"{n * v / 1000:.2f}" for n, v in zip(box.shape, info.voxel_size, strict=True)
     )
-    cost = estimate(box.shape, info.voxel_size)
+    cost = estimate(box.shape, info.voxel_size, flips=bool(st.session_state.get("flips")))
     return (
         f"`{box}` · {split(box, info)}  \n**{size}** voxels (z, y, x)  \n**{extent}** µm  \n"
         f"about **{max(1, round(cost[0]))} s** when idle · **{cost[1] / 1e9:.1f} GB** of memory"
@@ -63,9 +63,9 @@ def split(box: Box, info: VolumeInfo) -> str:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def estimate(shape: Index, voxel_size: VoxelSize) -> tuple[float, int]:
+def estimate(shape: Index, voxel_size: VoxelSize, *, flips: bool) -> tuple[float, int]:
     """Seconds and bytes that a crop takes."""
-    found = inference.estimate(shape, voxel_size=voxel_size)
+    found = inference.estimate(shape, voxel_size=voxel_size, flips=flips)
     return found.seconds, found.bytes
 
 

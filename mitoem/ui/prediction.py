@@ -22,6 +22,7 @@ def start(at: Here, box: Box) -> None:
     flips = st.checkbox(
         "Average over mirror images",
         key="flips",
+        persist_state="session",
         help="The mean over the crop and its three mirror images in the plane: steadier, in four "
         "times the time.",
     )
@@ -92,11 +93,12 @@ def show(run_id: str) -> None:
 
 
 def _result(state: jobs.RunState, info: VolumeInfo) -> None:
+    mirrored = ", mean over mirror images" if runs.asked(state).get("flips") else ""
     seconds = sum(state.result["seconds"].values())
     st.caption(
         f"{state.result['instances']} instances in {seconds:.1f} s · "
         f"{state.result['foreground']:.1%} of the voxels · {state.result['model']} in "
-        f"{state.result['precision']}"
+        f"{state.result['precision']}{mirrored}"
     )
     runs.picture(state)
     results.thresholds(state)
