@@ -77,3 +77,22 @@ def test_a_pressed_point_selects_and_one_of_the_other_set_offers_to_go_there(pag
     rest(page)
     assert words(page)["sel"] == str(other)
     expect(page.get_by_text("1 selected in phantom-r/truth")).to_be_visible()
+
+
+def test_two_points_pressed_fast_are_no_double_click(page: Page) -> None:
+    page.goto(MAP)
+    drawn(page)
+    one, other = (
+        page.evaluate(PLACE, f"{name}/truth") for name in ("A · phantom-h", "B · phantom-r")
+    )
+    page.mouse.move(one["x"], one["y"])
+    page.wait_for_timeout(100)
+    page.mouse.click(one["x"], one["y"])
+    page.mouse.move(other["x"], other["y"])
+    page.wait_for_timeout(80)  # what plotly waits between two hovers
+    page.mouse.click(other["x"], other["y"])
+    expect(page.get_by_role("button", name=re.compile("Switch there and select #"))).to_be_visible()
+    rest(page)
+    assert words(page)["sel"] == str(one["id"])
+    page.locator(".mitoem-plot .nsewdrag").first.dblclick(position={"x": 40, "y": 20})
+    page.wait_for_url(re.compile("^(?!.*sel=)"))

@@ -63,7 +63,22 @@ function listen(holder, Plotly) {
     const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
     if (point) tell("pick", { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey });
   });
-  holder.on("plotly_deselect", () => tell("reset", true));
+  /** @type {MouseEvent[]} */
+  let presses = [];
+  holder.addEventListener("mousedown", (/** @type {MouseEvent} */ event) => {
+    presses = [...presses.slice(-1), event];
+  }, { capture: true });
+  holder.on("plotly_deselect", () => {
+    if (inOnePlace(presses)) tell("reset", true);
+  });
+}
+
+/**
+ * Whether two presses are a double click: plotly takes any two that follow fast, points far apart too.
+ * @param {MouseEvent[]} presses
+ */
+function inOnePlace([first, second]) {
+  return Math.hypot(first.clientX - second.clientX, first.clientY - second.clientY) <= 6;
 }
 
 /** @param {any} holder @param {any} Plotly @param {"svg" | "png"} kind */
