@@ -150,19 +150,25 @@ def zips(at: Path, planes: int, side: int) -> dict[str, Any]:
         "check": ["check", "full"],
         "info": ["info", "full"],
     }.items():
-        command = [sys.executable, "-m", "mitoem", *words, "--data", str(at), "--json", "--quiet"]
-        began = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        answer = json.loads(child.stdout.read())
-        _, status, used = os.wait4(child.pid, 0)
-        assert status == 0, command
-        seconds = round(time.perf_counter() - began, 1)
-        out[name] = {"seconds": seconds, "peak_mib": round(used.ru_maxrss / 1024)}
+        answer, out[name] = command(*words, "--data", str(at))
     info = answer["info"]
     kept = ("instances", "coverage", "vanished")
     out["truth"] = {name: info["labels"][0][name] for name in kept}
     return out | {"shape": info["shape"], "splits": info["splits"]}
+
+
+def command(*words: str) -> tuple[Any, dict[str, float]]:
+    """What a command of the explorer answers, its seconds, and the peak of its memory in MiB."""
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mitoem", *words, "--json", "--quiet"], stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    answer = json.loads(child.stdout.read())
+    _, status, used = os.wait4(child.pid, 0)
+    assert status == 0, words
+    seconds = round(time.perf_counter() - began, 1)
+    return answer, {"seconds": seconds, "peak_mib": round(used.ru_maxrss / 1024)}
 
 
 def main() -> None:

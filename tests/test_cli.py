@@ -50,7 +50,9 @@ def test_wrong_usage_is_exit_code_2(small_root: Path) -> None:
 def test_json_is_one_object_and_nothing_else(small_root: Path) -> None:
     done = run("list", "--json", data=small_root)
     assert done.returncode == 0
-    assert [one["name"] for one in json.loads(done.stdout)["volumes"]] == ["phantom-h", "phantom-r"]
+    answer = json.loads(done.stdout)
+    assert [one["name"] for one in answer["volumes"]] == ["phantom-h", "phantom-r"]
+    assert "text" not in answer, "the lines for people are not said again"
 
 
 def test_ingest_measures_and_table_writes_what_python_gives(

@@ -39,11 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     finally:
         console.close()
-    if arguments.json:
-        print(json.dumps(answer))
-    else:
-        for line in answer.pop("text", []):
-            print(line)
+    lines = answer.pop("text", [])
+    for line in [json.dumps(answer)] if arguments.json else lines:
+        print(line)
     return 0
 
 
@@ -57,6 +55,8 @@ def run() -> NoReturn:
         code = main()
     except SystemExit as ended:  # wrong usage, or help
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    except BrokenPipeError:  # who read the answer wants no more of it
+        code = 1
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

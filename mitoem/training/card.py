@@ -135,13 +135,8 @@ def training(run: Path, *, every: int = 50) -> dict[str, Any]:
         (last, round(sum(losses[i] for i in range(last - every + 1, last + 1)) / every, 4))
         for last in range(every, done + 1, every)
     ]
-    changed = [
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in asdict(settings).items()
-        if value != getattr(Settings(), name)
-    ]
     return {
-        "command": " ".join(["python -m mitoem.training train", *changed]),
+        "command": command(run),
         "settings": asdict(settings),
         "steps": done,
         "patch_zyx": list(PATCH),
@@ -150,6 +145,17 @@ def training(run: Path, *, every: int = 50) -> dict[str, Any]:
         "loss_curve": means,
         "data": list(DATA),
     }
+
+
+def command(run: Path) -> str:
+    """What makes a run again."""
+    settings = load_settings(run)
+    changed = [
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in settings.items()
+        if value != getattr(Settings(), name)
+    ]
+    return " ".join(["python -m mitoem.training train", *changed])
 
 
 def write(path: Path, card: dict[str, Any]) -> None:
@@ -236,11 +242,14 @@ def left_out(found: dict[str, Any]) -> list[str]:
         "## Tissue that it never saw",
         "",
         "One source left out of the training, scored on it, beside a run of the same number of "
-        "steps with it (CDeep3M: on the validation stack; SNEMI3D: on its labelled section):",
+        "steps with it (CDeep3M: on the validation stack; SNEMI3D: on its labelled section). "
+        "These runs are short: they test the recipe, and are not the bundled model.",
         "",
         "| source | steps | trained | foreground IoU | F1 at IoU 0.5 | F1 at 0.75 |",
         "|---|---|---|---|---|---|",
         *rows,
+        "",
+        *(f"{name}: `{at['command']}`" for name, at in found.items()),
         "",
     ]
 
