@@ -32,8 +32,9 @@ LOOSE_BELOW: Final = 0.75
 class InstanceError:
     """What became of one truth instance, or of one prediction that has no truth (``truth`` 0).
 
-    ``predictions`` are those of its group; ``iou`` and ``lost`` refer to its own partner, the
-    prediction that shares most with it and with no other instance more. ``lost`` voxels are those
+    ``predictions`` are those of its group; ``iou`` and ``lost`` refer to its own ``partner``, the
+    prediction that shares most with it and with no other instance more (0: it has none; of an
+    invented prediction that itself). ``lost`` voxels are those
     of the instance outside its partner and those of the partner in the background; ``point`` is a
     voxel (z, y, x) in the middle of the longest run of the largest lost part.
     """
@@ -41,6 +42,7 @@ class InstanceError:
     kind: Kind
     truth: int
     predictions: tuple[int, ...]
+    partner: int
     voxels: int
     iou: float
     lost: int
@@ -148,6 +150,7 @@ def _typed(table: Contingency, pairs: Pairs, groups: _Groups) -> list[InstanceEr
                 kind=_kind(int(groups.truths[group]), int(groups.predictions[group]), overlap),
                 truth=one,
                 predictions=tuple(members.get(group, ())),
+                partner=own,
                 voxels=int(pairs.truth_sizes[place]),
                 iou=overlap,
                 lost=int(table.voxels[wrong].sum()),
@@ -158,7 +161,7 @@ def _typed(table: Contingency, pairs: Pairs, groups: _Groups) -> list[InstanceEr
     for place in np.flatnonzero(groups.truths[groups.prediction] == 0).tolist():
         one, size = int(pairs.prediction_ids[place]), int(pairs.prediction_sizes[place])
         point = _point(table, shares[one])
-        errors.append(InstanceError("invented", 0, (one,), size, 0.0, size, point))
+        errors.append(InstanceError("invented", 0, (one,), one, size, 0.0, size, point))
     return errors
 
 
