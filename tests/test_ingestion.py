@@ -496,3 +496,20 @@ def test_a_path_with_spaces_and_umlauts_works(tmp_path: Path) -> None:
     volume = mitoem.ingest("one", root / "bild ä.npy", voxel_size=(30, 8, 8), data=root)
     assert (volume.read() == IMAGE).all()
     assert volume.path == root / "one"
+
+
+def test_labels_of_which_one_voxel_moved_are_another_version(tmp_path: Path) -> None:
+    labels = np.zeros((8, 64, 64), np.uint16)
+    labels[2:5, 10:20, 10:20] = 3
+    np.save(tmp_path / "i.npy", np.zeros(labels.shape, np.uint8))
+    root = tmp_path / "root"
+    mitoem.ingest("one", tmp_path / "i.npy", voxel_size=(30, 8, 8), data=root)
+    versions = []
+    for shift in (0, 1, 0):
+        moved = np.roll(labels, shift, axis=2)
+        volume = mitoem.add_labels("one", "guess", moved, overwrite=True, data=root)
+        sizes = volume.info.shards["guess/0"]
+        versions.append((volume.version("guess"), tuple(sizes.values())))
+    assert versions[0] == versions[2]
+    assert versions[0][1] == versions[1][1], "the sizes of the files do not tell them apart"
+    assert versions[0][0] != versions[1][0]

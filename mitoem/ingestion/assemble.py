@@ -150,7 +150,7 @@ def _write_volume(
         voxel_size_source=facts.voxel_size_source,
         levels=levels,
         grey=stats.grey,
-        version=_version(zarr, len(levels), facts.sources),
+        version=_version(zarr, len(levels), facts.sources, read=len(levels) - 1),
         splits=facts.splits,
         sources=facts.sources,
         licence=facts.licence,
@@ -194,7 +194,7 @@ def _write_labels(
         coverage=covered,
         instances=len(stats.ids[0]),
         vanished=stats.vanished,
-        version=_version(path, len(info.levels), info.sources),
+        version=_version(path, len(info.levels), info.sources, read=0),
         provenance=labels.provenance,
         per_section=tuple(int(n) for n in stats.per_section),
     )
@@ -233,9 +233,19 @@ def _plan(parts: Sequence[Placed], dtype: str, voxel_size: VoxelSize) -> str | N
     return json.dumps([manifest.FORMAT_VERSION, dtype, voxel_size, facts])
 
 
-def _version(path: Path, levels: int, sources: Sequence[manifest.Source]) -> str:
-    """A short name for this content: changes when the sources or the stored bytes change."""
-    facts = [shards(path, levels), [source.sha256 for source in sources]]
+def _version(path: Path, levels: int, sources: Sequence[manifest.Source], *, read: int) -> str:
+    """A short name for this content: changes when the sources or the stored bytes change.
+
+    The bytes of the level ``read`` count, and the sizes of all files: of labels the finest level,
+    as one voxel may be moved and every size stay; of an image the coarsest, as its voxels change
+    with the sources or with the part of them that was taken.
+    """
+    files = shards(path, levels)
+    found = hashlib.sha256()
+    for name in files[str(read)]:
+        with (path / str(read) / name).open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    facts = [files, [source.sha256 for source in sources], found.hexdigest()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
