@@ -1,24 +1,33 @@
-"""Evaluate: truth against a saved prediction."""
+"""Evaluate: truth against saved predictions: errors one by one, every score, thresholds."""
 
-import streamlit as st
-
-from mitoem.ui import address, evaluation, panels, runs
+from mitoem.ui import (
+    address,
+    evaluation,
+    mistakes,
+    panels,
+    playground,
+    rivals,
+    runs,
+    scorecards,
+)
 
 at = address.here()
 chosen = evaluation.choose(at)
 if chosen:
-    state = evaluation.run_of(at, *chosen)
-    if state is None:
-        st.button(
-            "Evaluate",
-            type="primary",
-            on_click=evaluation.start,
-            args=(at, *chosen),
-        )
-        st.caption("Scored in the worker, slab by slab, where both label sets cover the volume.")
-    elif not state.finished:
-        runs.waiting(state.id)
-    else:
+    sides, part = chosen
+    states = evaluation.ready(at, sides)
+    if states:
         with panels.edge():
-            if runs.ended(state):
-                evaluation.scored(at, state, *chosen)
+            found = dict(
+                zip(sides.predictions, (runs.scores(one.id) or {} for one in states), strict=True)
+            )
+            first = found[sides.prediction]
+            if part == "Scores":
+                scorecards.show(at, sides.truth, found)
+            elif part == "Two predictions":
+                rivals.show(sides, first, found[sides.other])
+            elif part == "Thresholds":
+                playground.show(at, sides.prediction)
+            else:
+                mistakes.browse(at, first, sides.truth, sides.prediction)
+            evaluation.foot(at, sides, states[0], first)

@@ -115,6 +115,37 @@ def test_evaluate_takes_files_and_names_two_shapes(tmp_path: Path, small_root: P
     assert "(20, 60, 70)" in done.stderr and "(10, 60, 70)" in done.stderr
 
 
+def test_evaluate_groups_by_the_lengths_of_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.FORMATS["hdf5"](tmp_path, "a", files.labels())
+    instances = [one for one in np.unique(files.labels()).tolist() if one]
+    lengths, words = tmp_path / "t.csv", ["evaluate", *[str(tmp_path / "a.h5")] * 2, "--json"]
+
+    def ended(text: str) -> tuple[int, str, str]:
+        lengths.write_text(text)
+        code = main([*words, "--lengths", str(lengths), "--quiet"])
+        return (code, *capsys.readouterr())
+
+    rows = [f"{one},{'' if k else 4.5},{k}\n" for k, one in enumerate(instances)]
+    code, out, _ = ended("instance_id,length_um,loops\n" + "".join(rows))
+    found = json.loads(out)["accuracy_by_length"]
+    hits = {name: one["0.75"]["true_positives"] for name, one in found.items()}
+    assert (code, hits) == (0, {"short": 0, "medium": 0, "long": 1, "unmeasured": 1})
+    for text, told in {
+        "instance_id,volume\n1,2\n": "instance_id, volume",
+        "": "No columns",
+        "instance_id,length_um\n1,long\n": "long",
+        "instance_id,length_um\n1,2\n1,3\n": "twice",
+        "instance_id,length_um\n1.5,2\n": "whole",
+    }.items():
+        code, out, err = ended(text)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "SourceUnreadable: t.csv" in err and "length_um" in err and told in err
+    assert main([*words, "--lengths", str(tmp_path / "none.csv"), "--quiet"]) == 1
+    assert "SourceNotFound" in capsys.readouterr().err
+
+
 def test_meshes_and_figures_are_written(root: Path, tmp_path: Path) -> None:
     ids = mitoem.table("phantom-r", data=root)["instance_id"].tolist()[:2]
     chosen = ",".join(str(i) for i in ids)

@@ -265,6 +265,7 @@ def test_a_crop_is_predicted_scored_saved_and_evaluated(own_root: Path) -> None:
     app.run()
     fine(app)
     assert {"F1 at IoU 0.5", "AP-75"} <= {one.label for one in app.metric}
+    assert any("that a face of the scored part cuts" in one.value for one in app.caption)
     assert any("Synthetic phantom" in one.value for one in app.warning)
     app.slider(key=f"decode_mask_{run_id}").set_value(0.3).run()
     again = words(app)["run"]
@@ -280,8 +281,20 @@ def test_a_crop_is_predicted_scored_saved_and_evaluated(own_root: Path) -> None:
     assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
     app.run()
     fine(app)
+    app.segmented_control(key="word_part").set_value("Scores").run()
+    fine(app)
     named = set(app.table[0].value.index)
     assert METRICS["AP75"].name in named and METRICS["adapted_rand_error"].name in named
+    app.segmented_control(key="word_part").set_value("Thresholds").run()
+    fine(app)
+    app.slider(key=f"decode_mask_{again}").set_value(0.5).run()
+    trying = words(app)["trying"]
+    assert jobs.wait(own_root, trying, seconds=60).state == "done"
+    app.run()
+    fine(app)
+    saved, now = (app.dataframe[0].value[name].tolist() for name in ("Saved", "Now"))
+    assert len(saved) == 6 and saved != now
+    assert app.dataframe[1].value["Instances"].tolist()[0] == "correct"
 
 
 def test_a_run_over_mirror_images_says_so_wherever_it_goes(

@@ -79,11 +79,16 @@ def test_every_snippet_of_the_evaluate_page_runs(own_root: Path, tmp_path: Path)
     app.run()
     fine(app)
     snippets = [one.value for one in app.code if one.language == "python"]
-    assert len(snippets) == 2, "the curve's and the metrics'"
+    app.segmented_control(key="word_part").set_value("Scores").run()
+    fine(app)
+    snippets += [one.value for one in app.code if one.language == "python"]
+    assert len(snippets) == 3, "the errors', the curve's and the metrics'"
     for text in snippets:
         done = run(text, tmp_path)
         assert done.returncode == 0, f"{text}\n{done.stderr}"
     assert (tmp_path / "average_precision.html").is_file()
+    errors = pd.read_csv(tmp_path / "errors.csv")
+    assert set(errors["kind"]) == {"missed"} and (errors["truth_id"] % 3 == 0).all()
 
 
 def test_the_snippet_of_a_prediction_gives_that_prediction(own_root: Path, tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("prediction", metavar="PREDICTION", help="a file, or NAME/LABELS")
     one.add_argument("--size-thresholds", default="5000,15000", metavar="A,B", type=_thresholds)
     one.add_argument("--scores", type=Path, metavar="FILE", help="heat map of the prediction")
+    one.add_argument("--lengths", type=Path, metavar="FILE.csv", help=(
+        "skeleton lengths of the truth, as `table` writes them (instance_id, length_um); of a "
+        "measured NAME/LABELS they are known"
+    ))  # fmt: skip
+    one.add_argument("--errors", type=Path, metavar="FILE.csv", help=(
+        "write the errors one by one, with their worst points, and the verdicts given on the page"
+    ))  # fmt: skip
     one.set_defaults(run=_evaluate)
 
 
@@ -203,15 +210,20 @@ def _predicted(
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:
+    lengths = front.read_lengths(arguments.lengths) if arguments.lengths else None
     heat = front.read_image(arguments.scores) if arguments.scores else None
     found = front.evaluate(
         arguments.truth,
         arguments.prediction,
         size_thresholds=arguments.size_thresholds,
         scores=heat,
+        lengths=lengths,
         data=arguments.data,
         progress=console.progress,
     )
+    if arguments.errors:
+        listed = front.errors_of(found, arguments.truth, arguments.prediction, data=arguments.data)
+        arguments.errors.write_text(listed.to_csv(index=False), encoding="utf-8")
     answer: Answer = found.to_json()
     return answer | {"text": json.dumps(answer, indent=1).splitlines()}
 

@@ -104,6 +104,22 @@ def stored_table(volume: Volume, labels: str = "truth", *, data: Data = None) ->
     return catalog.from_environment(data).table(volume, labels)
 
 
+def lengths_um(
+    volume: Volume, labels: str = "truth", *, data: Data = None
+) -> dict[int, float] | None:
+    """Skeleton length in µm by id, NaN where unknown, from the stored table.
+
+    None where no table of the labels' present version holds any.
+    """
+    try:
+        frame = stored_table(volume, labels, data=data)
+    except (TableMissing, VolumeInvalid):
+        return None
+    if not frame["length_um"].notna().any():
+        return None
+    return dict(zip(frame["instance_id"].tolist(), frame["length_um"].tolist(), strict=True))
+
+
 def instance_box(volume: Volume, labels: str, instance_id: int, *, data: Data = None) -> Box:
     """The level-0 bounding box of an instance; raises InstanceNotFound."""
     frame = table(volume, labels, data=data)

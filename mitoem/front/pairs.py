@@ -51,10 +51,10 @@ def side(labels: Labels, *, data: Data = None) -> Side:
     """Labels as a stream; raises LabelsInvalid, LabelsNotFound, SourceUnreadable."""
     if isinstance(labels, np.ndarray):
         return _of_array(check_labels(labels))
-    named = _named(labels)
-    if named is not None:
-        volume = open_volume(named[0], data=data)
-        return of_volume(volume, named[1], Box.whole(volume.info.shape))
+    known = named(labels)
+    if known is not None:
+        volume = open_volume(known[0], data=data)
+        return of_volume(volume, known[1], Box.whole(volume.info.shape))
     source = recognise(labels, role="labels")
     if len(source.runs) > 1:
         raise LabelsInvalid(
@@ -78,7 +78,7 @@ def of_volume(volume: Volume, labels: str, box: Box) -> Side:
 
 def sides(truth: Labels, prediction: Labels, *, data: Data = None) -> tuple[Side, Side]:
     """Both streams; of two sets of one volume only the box that both cover."""
-    a, b = _named(truth), _named(prediction)
+    a, b = named(truth), named(prediction)
     if a is None or b is None or a[0] != b[0]:
         return side(truth, data=data), side(prediction, data=data)
     target = open_volume(a[0], data=data)
@@ -149,7 +149,7 @@ def _of_array(labels: npt.NDArray[Any]) -> Side:
     )
 
 
-def _named(labels: Labels) -> tuple[str, str] | None:
+def named(labels: Labels) -> tuple[str, str] | None:
     """``NAME/labels`` apart, or None for an array or a file that exists."""
     if isinstance(labels, np.ndarray) or Path(labels).exists():
         return None

@@ -46,6 +46,7 @@ def ingest(
     rescale: bool = False,
     crop: Box | None = None,
     overwrite: bool = False,
+    description: str = "",
     data: Data = None,
     say: Callable[[str], None] = lambda line: None,
     expect: Callable[[int, str], None] = lambda voxels, stage: None,
@@ -56,9 +57,9 @@ def ingest(
     """Make a volume from files of any supported format; see ``mitoem.ingestion.run``.
 
     ``voxel_size`` in nm and ``labels_offset`` are (z, y, x). ``key`` names an array in a file of
-    several, ``labels_key`` that of the labels where it is another. ``say`` hears what was
-    recognised, ``expect`` how many voxels each stage is. A complete volume from the same sources is
-    returned untouched.
+    several, ``labels_key`` that of the labels where it is another. ``description`` is told with
+    the volume's sources. ``say`` hears what was recognised, ``expect`` how many voxels each stage
+    is. A complete volume from the same sources is returned untouched.
     """
     request = ingestion.Request(
         name=name,
@@ -71,6 +72,7 @@ def ingest(
         rescale=rescale,
         crop=crop,
         overwrite=overwrite,
+        description=description,
     )
     root = catalog.from_environment(data).writable
     watch = placing.Watch(progress, cancelled, scheduler)
@@ -94,6 +96,7 @@ def add_labels(
     say: Callable[[str], None] = lambda line: None,
     expect: Callable[[int, str], None] = lambda voxels, stage: None,
     progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
     scheduler: str | None = None,
 ) -> Volume:
     """Put labels, an array (z, y, x) or a file, beside a volume's image at ``offset``.
@@ -116,7 +119,7 @@ def add_labels(
         placed = (placing.from_array(ids, offset=offset or (0, 0, 0), dtype=dtype),)
     new = assemble.NewLabels(name, placed, dtype, kind, provenance)
     expect(sum(part.box.size for part in placed), name)
-    watch = placing.Watch(progress, scheduler=scheduler)
+    watch = placing.Watch(progress, cancelled, scheduler)
     return assemble.add_labels(target, new, overwrite=overwrite, watch=watch, verify=verify)
 
 

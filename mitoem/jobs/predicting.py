@@ -52,10 +52,12 @@ def check_decode(request: Mapping[str, Any]) -> None:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Predict, separate, measure, score."""
+    """Predict, separate, measure, score; raises MemoryShort before it reads."""
     from mitoem import inference
 
     volume, box = _open(job.root, job.request)
+    voxel_size, model = volume.info.voxel_size, job.request.get("model")
+    inference.check_memory(inference.estimate(box.shape, voxel_size=voxel_size, model=model))
     image = volume.read(box)
     shown = np.lib.format.open_memmap(
         job.directory / "mask.npy", mode="w+", dtype=np.uint8, shape=box.shape
@@ -66,8 +68,8 @@ def run(job: Job) -> dict[str, Any]:
 
     found = inference.predict(
         image,
-        voxel_size=volume.info.voxel_size,
-        model=job.request.get("model"),
+        voxel_size=voxel_size,
+        model=model,
         decode=_parameters(job.request),
         flips=job.request.get("flips", False),
         progress=lambda fraction, message: job.report(0.9 * fraction, message),
@@ -178,7 +180,7 @@ def _score(
         return None
     z, y, x = box.start
     local = covered.shift((-z, -y, -x))
-    found = scores.evaluate(volume.read(covered, layer=truth), labels[local.slices])
+    found = scores.evaluate(volume.read(covered, layer=truth), labels[local.slices], complete=True)
     (job.directory / "scores.json").write_text(json.dumps(found.to_json()), encoding="utf-8")
     return str(covered)
 

@@ -57,7 +57,8 @@ def run(job: Job) -> dict[str, Any]:
     from mitoem import front, scores
 
     ask = job.request
-    volume = front.open_volume(ask["volume"], data=ask.get("data") or job.root)
+    data = ask.get("data") or job.root
+    volume = front.open_volume(ask["volume"], data=data)
     box = front.common_coverage(volume, ask["truth"], ask["prediction"])
     table = front.overlap(
         front.of_volume(volume, ask["truth"], box),
@@ -66,6 +67,7 @@ def run(job: Job) -> dict[str, Any]:
         cancelled=job.cancelled,
     )
     job.report(0.95, "score")
-    found = scores.evaluate_table(table).to_json()
+    lengths = front.lengths_um(volume, ask["truth"], data=data)
+    found = scores.evaluate_table(table, lengths=lengths).to_json()
     (job.directory / "scores.json").write_text(json.dumps(found), encoding="utf-8")
     return {"box": str(box)}

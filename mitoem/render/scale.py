@@ -62,11 +62,15 @@ def graded(values: npt.NDArray[np.float64]) -> tuple[Rgb, Legend]:
 
 
 def named(values: Sequence[str], *, order: Sequence[str] = ()) -> tuple[Rgb, Legend]:
-    """Names as colours, (N, 3) uint8; those of ``order`` come first, the others by alphabet."""
+    """Names as colours, (N, 3) uint8; those of ``order`` come first, the others by alphabet.
+
+    A name of ``order`` has its colour whichever others there are.
+    """
     found = set(values)
-    names = [name for name in order if name in found]
-    names += sorted(found - set(names))
-    colours = [NAMES[i] if i < len(NAMES) else UNKNOWN for i in range(len(names))]
+    every = [*order, *sorted(found - set(order))]
+    places = {name: place for place, name in enumerate(every)}
+    names = [name for name in every if name in found]
+    colours = [NAMES[i] if (i := places[name]) < len(NAMES) else UNKNOWN for name in names]
     table = {name: rgb(colour) for name, colour in zip(names, colours, strict=True)}
     out = np.array([table[one] for one in values], np.uint8).reshape(-1, 3)
     return out, Legend("names", tuple(colours), names=tuple(names))

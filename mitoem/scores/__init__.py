@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from mitoem.errors import ShapeMismatch
 from mitoem.labels import check
-from mitoem.scores.associations import Associations, InstanceError, associate
-from mitoem.scores.information import adapted_rand_error, variation_of_information
-from mitoem.scores.matching import Accuracy, accuracy
+from mitoem.scores.associations import Associations, InstanceError, associate, groups_of
+from mitoem.scores.complete import Complete, Cut, cut_of, score_complete
+from mitoem.scores.groups import accuracy_by_length, accuracy_by_size
+from mitoem.scores.information import adapted_rand_error, foreground_iou, variation_of_information
+from mitoem.scores.matching import Accuracy, accuracies
 from mitoem.scores.metrics import METRICS, Metric
 from mitoem.scores.overlap import EMPTY, Contingency, contingency
 from mitoem.scores.pairs import pairs_of
@@ -30,7 +32,9 @@ __all__ = [
     "Accuracy",
     "Associations",
     "AveragePrecision",
+    "Complete",
     "Contingency",
+    "Cut",
     "InstanceError",
     "Metric",
     "Scores",
@@ -43,19 +47,21 @@ __all__ = [
 SIZE_THRESHOLDS: Final = (5000, 15000)
 """Voxels that part small, medium and large. Source: the challenge's evaluation code."""
 
-ACCURACY_THRESHOLDS: Final = (0.5, 0.75)
-"""IoU of a match; the leaderboard ranks by 0.75."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """All scores of one prediction; counts are of instances and voxels.
 
     ``errors`` types every truth instance and every invented prediction, most lost voxels first.
+    ``accuracy_by_length`` is None where no lengths were given, ``complete`` where it was not
+    asked for.
     """
 
     ap: AveragePrecision
     accuracy: tuple[Accuracy, ...]
+    accuracy_by_size: Mapping[str, tuple[Accuracy, ...]]
+    accuracy_by_length: Mapping[str, tuple[Accuracy, ...]] | None
+    complete: Complete | None
     vi_split: float
     vi_merge: float
     adapted_rand_error: float
@@ -77,7 +83,10 @@ class Scores:
             "ap_by_iou": {
                 f"{t:.2f}": ap for t, ap in zip(self.ap.thresholds, self.ap.every, strict=True)
             },
-            "accuracy": {f"{one.threshold:g}": one.to_json() for one in self.accuracy},
+            "accuracy": _by_iou(self.accuracy),
+            "accuracy_by_size": _by_category(self.accuracy_by_size),
+            "accuracy_by_length": self.accuracy_by_length and _by_category(self.accuracy_by_length),
+            "complete": self.complete and self.complete.to_json(),
             "vi_split": self.vi_split,
             "vi_merge": self.vi_merge,
             "adapted_rand_error": self.adapted_rand_error,
@@ -96,23 +105,40 @@ class Scores:
         }
 
 
+def _by_iou(found: tuple[Accuracy, ...]) -> dict[str, Any]:
+    return {f"{one.threshold:g}": one.to_json() for one in found}
+
+
+def _by_category(found: Mapping[str, tuple[Accuracy, ...]]) -> dict[str, Any]:
+    return {name: _by_iou(one) for name, one in found.items()}
+
+
 def evaluate(
     truth: npt.NDArray[Any],
     prediction: npt.NDArray[Any],
     *,
     size_thresholds: tuple[int, int] = SIZE_THRESHOLDS,
     scores: npt.NDArray[Any] | None = None,
+    lengths: Mapping[int, float] | None = None,
+    complete: bool = False,
 ) -> Scores:
     """Score predicted labels against true ones, both (z, y, x) with 0 = background.
 
     ``scores`` rank the predictions for AP: rows of (id, score), or a heat map of the labels'
-    shape whose mean inside each instance is its score; their voxel count when None. A score
-    without truth to find is −1; an empty prediction scores 0. Raises ShapeMismatch with both
-    shapes, LabelsInvalid.
+    shape whose mean inside each instance is its score; their voxel count when None. ``lengths``
+    are skeleton cable lengths in µm by true id, for the accuracy by length; truth without one, or
+    with NaN, is a category "unmeasured" of its own. ``complete`` scores also without what a face
+    of the arrays cuts. A score without truth to find is −1; an empty prediction scores 0. Raises
+    ShapeMismatch with both shapes, LabelsInvalid.
     """
     table = contingency(truth, prediction)
-    ranks = None if scores is None else ranking(prediction, scores)
-    return evaluate_table(table, size_thresholds=size_thresholds, scores=ranks)
+    return evaluate_table(
+        table,
+        size_thresholds=size_thresholds,
+        scores=None if scores is None else ranking(prediction, scores),
+        lengths=lengths,
+        cut=cut_of(truth, prediction) if complete else None,
+    )
 
 
 def evaluate_table(
@@ -120,20 +146,30 @@ def evaluate_table(
     *,
     size_thresholds: tuple[int, int] = SIZE_THRESHOLDS,
     scores: Mapping[int, float] | None = None,
+    lengths: Mapping[int, float] | None = None,
+    cut: Cut | None = None,
 ) -> Scores:
-    """``evaluate`` from an overlap table, such as the sum of the tables of many blocks."""
+    """``evaluate`` from an overlap table, such as the sum of the tables of many blocks.
+
+    ``cut`` names the instances that a face of the scored box cuts, for ``Scores.complete``.
+    """
     pairs = pairs_of(table)
+    groups = groups_of(table, pairs)
     split, merge = variation_of_information(table)
-    associations, errors = associate(table)
-    either = int(table.voxels[(table.truth > 0) | (table.prediction > 0)].sum())
-    both = int(pairs.shared.sum())
+    associations, errors = associate(table, pairs, groups)
+    complete = None
+    if cut is not None:
+        complete = score_complete(table, pairs, cut, size_thresholds=size_thresholds, scores=scores)
     return Scores(
         ap=average_precision(pairs, size_thresholds=size_thresholds, scores=scores),
-        accuracy=tuple(accuracy(pairs, threshold=t) for t in ACCURACY_THRESHOLDS),
+        accuracy=accuracies(pairs),
+        accuracy_by_size=accuracy_by_size(pairs, groups, size_thresholds),
+        accuracy_by_length=accuracy_by_length(pairs, groups, lengths),
+        complete=complete,
         vi_split=split,
         vi_merge=merge,
         adapted_rand_error=adapted_rand_error(table),
-        foreground_iou=both / either if either else NO_TRUTH,
+        foreground_iou=foreground_iou(table),
         associations=associations,
         errors=errors,
         truth_instances=pairs.truth_ids.size,

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mitoem.geometry import Index
 from mitoem.scores.overlap import Contingency, Counts
-from mitoem.scores.pairs import Pairs, pairs_of
+from mitoem.scores.pairs import Pairs
 
 Kind: TypeAlias = Literal["correct", "loose", "split", "merge", "missed", "invented"]
 
@@ -62,8 +62,8 @@ class Associations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Groups:
-    """Group of each instance, and how many of both sides each group holds."""
+class Groups:
+    """Group of each instance by rising id, and how many of both sides each group holds."""
 
     truth: npt.NDArray[np.intp]
     prediction: npt.NDArray[np.intp]
@@ -71,10 +71,10 @@ class _Groups:
     predictions: Counts
 
 
-def associate(table: Contingency) -> tuple[Associations, tuple[InstanceError, ...]]:
+def associate(
+    table: Contingency, pairs: Pairs, groups: Groups
+) -> tuple[Associations, tuple[InstanceError, ...]]:
     """Count the associations, and type every instance, most lost voxels first."""
-    pairs = pairs_of(table)
-    groups = _groups(table, pairs)
     t, p = groups.truths[groups.truth], groups.predictions[groups.truth]
     counts = Associations(
         one_to_one=int(((t == 1) & (p == 1)).sum()),
@@ -88,12 +88,13 @@ def associate(table: Contingency) -> tuple[Associations, tuple[InstanceError, ..
     return counts, tuple(sorted(errors, key=lambda one: (-one.lost, one.truth, one.predictions)))
 
 
-def _groups(table: Contingency, pairs: Pairs) -> _Groups:
+def groups_of(table: Contingency, pairs: Pairs) -> Groups:
+    """The groups that the largest shares of both sides link."""
     n, m = pairs.truth_ids.size, pairs.prediction_ids.size
     links = np.concatenate(
         [
-            _largest(table.truth, table.prediction, table.voxels),
-            _largest(table.prediction, table.truth, table.voxels),
+            largest(table.truth, table.prediction, table.voxels),
+            largest(table.prediction, table.truth, table.voxels),
         ]
     )
     linked = links[(table.truth[links] > 0) & (table.prediction[links] > 0)]
@@ -103,18 +104,21 @@ def _groups(table: Contingency, pairs: Pairs) -> _Groups:
     number, group = connected_components(graph, directed=False)
     truths = np.bincount(group[:n], minlength=number)
     predictions = np.bincount(group[n:], minlength=number)
-    return _Groups(group[:n].astype(np.intp), group[n:].astype(np.intp), truths, predictions)
+    return Groups(group[:n].astype(np.intp), group[n:].astype(np.intp), truths, predictions)
 
 
-def _largest(
+def largest(
     ids: npt.NDArray[np.uint32], others: npt.NDArray[np.uint32], voxels: Counts
 ) -> npt.NDArray[np.intp]:
-    """Row with the largest share of each id; of equals an instance, and the smallest id, first."""
+    """Row with the largest share of each id, by rising id.
+
+    Of equal shares an instance comes before background, and the smallest id first.
+    """
     order = np.lexsort((others, others == 0, -voxels, ids))
     return order[np.unique(ids[order], return_index=True)[1]]
 
 
-def _partners(pairs: Pairs, groups: _Groups) -> npt.NDArray[np.intp]:
+def _partners(pairs: Pairs, groups: Groups) -> npt.NDArray[np.intp]:
     """Per truth instance the row of its own partner (−1: none) in its group.
 
     By falling overlap, one to one.
@@ -129,7 +133,7 @@ def _partners(pairs: Pairs, groups: _Groups) -> npt.NDArray[np.intp]:
     return partner
 
 
-def _typed(table: Contingency, pairs: Pairs, groups: _Groups) -> list[InstanceError]:
+def _typed(table: Contingency, pairs: Pairs, groups: Groups) -> list[InstanceError]:
     """Every truth instance, and every prediction in a group without truth."""
     members: dict[int, list[int]] = {}
     for one, group in zip(pairs.prediction_ids.tolist(), groups.prediction.tolist(), strict=True):

@@ -22,6 +22,13 @@ def variation_of_information(table: Contingency) -> tuple[float, float]:
     return split, float((weight * np.log2(columns / shared)).sum())
 
 
+def foreground_iou(table: Contingency) -> float:
+    """Voxels that are foreground in both, over those in either; −1 where neither has any."""
+    truth, prediction = table.truth > 0, table.prediction > 0
+    either = int(table.voxels[truth | prediction].sum())
+    return int(table.voxels[truth & prediction].sum()) / either if either else NO_TRUTH
+
+
 def adapted_rand_error(table: Contingency) -> float:
     """One minus the F-score of pairs of voxels that lie together, over the truth's foreground.
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from mitoem.scores.pairs import Pairs
+from mitoem.scores.pairs import Floats, Pairs
 from mitoem.scores.precision import NO_TRUTH
+
+ACCURACY_THRESHOLDS: Final = (0.5, 0.75)
+"""IoU of a match; the leaderboard ranks by 0.75."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,11 @@ class Accuracy:
         return {name: value for name, value in asdict(self).items() if name != "threshold"}
 
 
+def accuracies(pairs: Pairs) -> tuple[Accuracy, ...]:
+    """``accuracy`` at each of the thresholds that are reported."""
+    return tuple(accuracy(pairs, threshold=t) for t in ACCURACY_THRESHOLDS)
+
+
 def accuracy(pairs: Pairs, *, threshold: float) -> Accuracy:
     """Match instances one to one at ``threshold`` and count.
 
@@ -39,11 +48,23 @@ def accuracy(pairs: Pairs, *, threshold: float) -> Accuracy:
     total IoU (Hungarian). Panoptic quality as in Kirillov et al., CVPR 2019, equation 1.
     """
     rows = matched(pairs, threshold=threshold)
-    tp, total = rows.size, float(pairs.iou[rows].sum())
-    fp, fn = pairs.prediction_ids.size - tp, pairs.truth_ids.size - tp
+    return counted(
+        pairs.iou[rows],
+        false_positives=pairs.prediction_ids.size - rows.size,
+        false_negatives=pairs.truth_ids.size - rows.size,
+        threshold=threshold,
+    )
+
+
+def counted(
+    iou: Floats, *, false_positives: int, false_negatives: int, threshold: float
+) -> Accuracy:
+    """The numbers of a matching, from the IoU of its pairs and the counts of what has none."""
+    tp, fp, fn = iou.size, false_positives, false_negatives
+    total = float(iou.sum())
 
     def share(part: float, whole: float) -> float:
-        return NO_TRUTH if pairs.truth_ids.size == 0 else part / whole if part else 0.0
+        return NO_TRUTH if tp + fn == 0 else part / whole if part else 0.0
 
     return Accuracy(
         threshold=threshold,

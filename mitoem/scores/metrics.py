@@ -45,6 +45,21 @@ METRICS: Final[Mapping[str, Metric]] = {
         "Detection accuracy",
         "TP / (TP + FP + FN) after one-to-one matching at the IoU threshold.",
     ),
+    "accuracy_by_size": Metric(
+        "Detection accuracy by size",
+        "By voxels of the truth: small up to 5,000, medium up to 15,000, large above, unless other "
+        "limits are given; a prediction counts with its largest truth, an invented one as small.",
+    ),
+    "accuracy_by_length": Metric(
+        "Detection accuracy by skeleton length",
+        "By cable length of the truth: short below 1 µm, medium below 4 µm, long from there; a "
+        "prediction counts with its longest truth, an invented one as short.",
+    ),
+    "complete": Metric(
+        "Complete instances",
+        "Scores without truth that a face of the box cuts, and without predictions that lie mostly "
+        "in such truth, or mostly in the background at a face.",
+    ),
     "precision": Metric("Precision", "TP / (TP + FP): the share of predictions that are right."),
     "recall": Metric("Recall", "TP / (TP + FN): the share of truth instances that are found."),
     "f1": Metric("F1 score", "Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)."),

@@ -35,6 +35,19 @@ class Pairs:
         union = self.truth_sizes[self.truth] + self.prediction_sizes[self.prediction] - self.shared
         return np.asarray(self.shared / union, np.float64)
 
+    def kept(self, truth: Flags, prediction: Flags) -> Pairs:
+        """The instances that are flagged, and the pairs of two of them; sizes stay."""
+        rows = truth[self.truth] & prediction[self.prediction]
+        return Pairs(
+            self.truth_ids[truth],
+            self.truth_sizes[truth],
+            self.prediction_ids[prediction],
+            self.prediction_sizes[prediction],
+            (np.cumsum(truth) - 1)[self.truth[rows]],
+            (np.cumsum(prediction) - 1)[self.prediction[rows]],
+            self.shared[rows],
+        )
+
 
 def pairs_of(table: Contingency) -> Pairs:
     """The pairs of instances of an overlap table."""

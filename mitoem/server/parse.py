@@ -39,3 +39,11 @@ def word(request: Request, name: str, *, default: str = "") -> str:
     if len(text) > MAX_TEXT:
         raise RequestInvalid(f"{name} must be at most {MAX_TEXT} characters, found {len(text)}")
     return text
+
+
+def integers(text: str, *, what: str, most: int) -> tuple[int, ...]:
+    """Integers with commas between them, none for no text; raises RequestInvalid."""
+    found = tuple(integer(one, what=what) for one in text.split(",")) if text else ()
+    if len(found) > most:
+        raise RequestInvalid(f"{what}: expected at most {most}, found {len(found)}")
+    return found

@@ -50,8 +50,20 @@ OWN = {
         "edge",
         "boot",
     ),
-    "inference": ("run", "save"),
-    "evaluate": ("prediction",),
+    "inference": ("run", "save", "upload"),
+    "evaluate": (
+        "truth",
+        "prediction",
+        "other",
+        "part",
+        "error",
+        "kinds",
+        "sizes",
+        "judged",
+        "place",
+        "trying",
+        "upload",
+    ),
 }
 """Words that a page has of its own, beside those of the view."""
 
@@ -130,8 +142,11 @@ def change(**words: str | None) -> None:
 
 
 def enter(volume: str) -> None:
-    """Go to another volume: no view, run or prediction of this one means anything there."""
-    of_volume = (*WORDS, *OWN["inference"], *OWN["evaluate"])
+    """Go to another volume: no view, run or prediction of this one means anything there.
+
+    An upload goes on.
+    """
+    of_volume = {*WORDS, *OWN["inference"], *OWN["evaluate"]} - {"upload"}
     others = {k: v for k, v in _words().items() if k not in of_volume}
     st.session_state[_WORDS] = others | {"volume": volume}
     st.session_state[_ACTED] = True

@@ -24,6 +24,11 @@ def base() -> str:
     return f"/{inner}" if inner else ""
 
 
+def sheet(name: str) -> str:
+    """The style sheet beside the module of that name."""
+    return (static.VIEWER / f"{name}.css").read_text(encoding="utf-8")
+
+
 def component(name: str, *, html: str, css: str) -> ComponentRenderer:
     """A component of the page's own styles that the module ``name`` draws, by its ``attach``."""
     script = _SCRIPT.replace("RELEASE", static.release()).replace("NAME", name)

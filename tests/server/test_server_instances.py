@@ -124,3 +124,39 @@ def test_a_thumbnail_of_nothing_is_refused_in_json(site: Site, instance: str, st
     answer = site.ask(f"{LABELS}/thumbnails/{instance}.jpg")
     assert answer.status_code == status
     assert "error" in answer.json()
+
+
+AGAINST = f"{LABELS}/against/truth/6/400/250.jpg"
+
+
+def test_a_picture_of_an_error_has_nine_planes_and_is_kept(site: Site) -> None:
+    words = {"truth": BALL, "predictions": BALL, "partner": BALL, "field": 600}
+    answer = site.ask(AGAINST, params=words)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/jpeg"
+    picture = np.asarray(Image.open(BytesIO(answer.content)))
+    assert picture.shape[0] == picture.shape[1] > 400
+    etag = answer.headers["etag"]
+    assert site.ask(AGAINST, params=words, headers={"If-None-Match": etag}).status_code == 304
+    assert site.ask(AGAINST, params=words | {"partner": 7}).headers["etag"] != etag
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "status"),
+    [
+        (AGAINST, {"truth": "x"}, 400),
+        (AGAINST, {"predictions": "1,,2"}, 400),
+        (AGAINST, {"predictions": ",".join(["1"] * 301)}, 400),
+        (AGAINST, {"field": "5"}, 400),
+        (AGAINST, {"field": "9999999999"}, 400),
+        (f"{LABELS}/against/truth/99/400/250.jpg", {}, 400),
+        (f"{LABELS}/against/nope/6/400/250.jpg", {}, 404),
+        (f"{LABELS}/against/image/6/400/250.jpg", {}, 400),
+        (f"{LABELS}/against/truth/6/400/-1.jpg", {}, 400),
+    ],
+)
+def test_a_picture_of_no_error_is_refused_in_json(
+    site: Site, path: str, words: dict[str, str], status: int
+) -> None:
+    answer = site.ask(path, params=words)
+    assert answer.status_code == status, answer.text
+    assert "error" in answer.json()
