@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ def write_array(path: Path, array: npt.NDArray[Any], *, voxel_size: VoxelSize) -
     """Labels (z, y, x) as ``.h5`` (dataset ``main``), ``.tif``, ``.nii.gz``, ``.npz`` or ``.zarr``.
 
     HDF5 and npz hold uint32; TIFF and NIfTI hold the voxel size too, nm in the first and mm in
-    the second, NIfTI in (x, y, z). ``.zarr`` is an OME-Zarr 0.5 label image with its pyramid.
+    the second, NIfTI in (x, y, z). ``.zarr`` is an OME-Zarr 0.5 label image with its pyramid,
+    ``.zarr.zip`` a zip of one.
     Raises SourceUnsupported for another ending.
     """
     write = check_array_path(path)
@@ -150,6 +153,16 @@ def _zarr(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
     write_layer(layer, watch=Watch())
 
 
+def _zarr_zip(path: Path, array: npt.NDArray[Any], voxel_size: VoxelSize) -> None:
+    """Stored, not deflated: the chunks are compressed already, and can be read in place."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        tree = Path(folder) / "labels.ome.zarr"
+        _zarr(tree, array, voxel_size)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(one for one in tree.rglob("*") if one.is_file()):
+                archive.write(file, file.relative_to(folder))
+
+
 _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {
     ".h5": _hdf5,
     ".hdf5": _hdf5,
@@ -159,6 +172,7 @@ _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {
     ".nii": _nifti,
     ".npz": _npz,
     ".zarr": _zarr,
+    ".zarr.zip": _zarr_zip,
 }
 
 

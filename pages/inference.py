@@ -1,31 +1,38 @@
-"""Inference: choose a crop, run the bundled model, judge the result."""
+"""Inference: choose a crop or upload one, run the bundled model, judge the result."""
 
 import streamlit as st
 
 from mitoem import Box
 from mitoem.ui import address, cache, crop, model_card, panels, placing, prediction
 
-at = address.here()
+at = address.here() if cache.volume_names() else None
 left, right = st.columns([2, 5], gap="large")
 with left:
     st.subheader("1  Crop")
     box: Box | None = None
     with panels.edge():
         box = crop.choose(at)
-        crop.check_size(box)
-        st.markdown(crop.facts(box, at.info))
-        prediction.start(at, box)
-        if address.word("run", ""):
-            placing.planes(at, box, beside=False)
+        if at and box and crop.fits(box, at.info):
+            st.markdown(crop.facts(box, at.info))
+            prediction.start(at, box)
+            if address.word("run", ""):
+                placing.planes(at, box, beside=False)
     st.subheader("2  Model")
     if st.button(f"Model card · {cache.model()['name']}", width="stretch"):
         model_card.show()
-    prediction.earlier(at)
+    if at:
+        prediction.earlier(at)
 with right:
     run_id = address.word("run", "")
     if run_id:
         with panels.edge():
             prediction.show(run_id)
+    elif at is None:
+        panels.empty(
+            "No volume yet",
+            "Upload an image of your own on the left. The demo volumes take less than a minute:",
+            code=panels.DEMO,
+        )
     else:
         panels.empty(
             "No run yet",

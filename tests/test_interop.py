@@ -19,7 +19,7 @@ from ome_zarr_models import v05
 
 import mitoem
 from mitoem import export
-from mitoem.ingestion import assemble, placing
+from mitoem.ingestion import assemble, placing, recognise
 from mitoem.volume import Volume
 
 VOXEL = (30.0, 8.0, 8.0)
@@ -172,6 +172,15 @@ def test_exported_labels_open_in_a_peer(peer: str, volume: Volume, tmp_path: Pat
     out = export.write_array(tmp_path / "labels.zarr", labels, voxel_size=VOXEL)
     first = PEERS[peer](out)[0]
     assert (first.voxels == labels).all() and first.scale == VOXEL
+
+
+def test_exported_labels_in_a_zip_are_read_in_place(volume: Volume, tmp_path: Path) -> None:
+    labels = volume.read(layer="truth")
+    out = export.write_array(tmp_path / "l.ome.zarr.zip", labels, voxel_size=VOXEL)
+    source = recognise(out, role="labels")
+    assert source.voxel_size == VOXEL and source.format.startswith("OME-Zarr 0.5")
+    assert (np.concatenate(list(source.slabs(8))) == labels).all()
+    assert [one.name for one in tmp_path.iterdir()] == [out.name]
 
 
 def test_a_volume_of_another_anisotropy_keeps_its_nanometres(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Request:
     rescale: bool = False
     crop: Box | None = None
     overwrite: bool = False
+    description: str = ""
 
 
 def run(
@@ -92,6 +93,7 @@ def run(
         voxel_size_source=size_source,
         splits=MITOEM_SPLITS if _is_mitoem(placed.shape, size) else (),
         sources=sources,
+        description=request.description,
         made_from=made_from,
         first_slice=_first_slice(image, request.crop),
     )

@@ -58,6 +58,19 @@ def remove_volume(volume: Volume) -> None:
         shutil.rmtree(hidden)
 
 
+def forget(root: Path, name: str) -> None:
+    """Delete what a stopped call has written of a volume: nobody is to go on with it."""
+    with held(root, name):
+        shutil.rmtree(root / f"{PARTIAL}{name}", ignore_errors=True)
+
+
+def forget_labels(volume: Volume, name: str) -> None:
+    """Delete what a stopped call has written of a label set: nobody is to go on with it."""
+    path = local(volume)
+    with held(path.parent, path.name):
+        shutil.rmtree(path / "image.zarr" / "labels" / f"{PARTIAL}{name}", ignore_errors=True)
+
+
 def rename_labels(volume: Volume, name: str, new: str) -> Volume:
     """Give a label set, with its table, another name; raises VolumeExists for a taken one."""
     manifest.check_name(new, what="labels")

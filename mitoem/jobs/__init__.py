@@ -9,6 +9,7 @@ command line all see the same.
     runs/<id>/state.json     where it stands; written whole, by the worker alone once it runs
     runs/<id>/cancel         exists when a person asked to stop it
     runs/<id>/…              what the run made
+    runs/.uploads/…          files of people that runs take in; see ``uploads``
     runs/.queue/<id>         exists while the run waits; what the worker looks at 40 times a second
     runs/.worker.json        which process is the worker, and which run it is on
     runs/.worker.lock        held by the worker as long as it lives

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mitoem.errors import RequestInvalid, RunCancelled
-from mitoem.jobs import measuring, predicting, saving, scoring
+from mitoem.jobs import measuring, predicting, receiving, saving, scoring
 from mitoem.jobs.job import Job
 
 
@@ -49,4 +49,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "decode": Kind(predicting.check_decode, predicting.run_decode),
     "save": Kind(saving.check, saving.run),
     "evaluate": Kind(scoring.check, scoring.run),
+    "ingest": Kind(receiving.check_ingest, receiving.run_ingest),
+    "labels": Kind(receiving.check_labels, receiving.run_labels),
 }

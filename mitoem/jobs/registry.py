@@ -31,7 +31,8 @@ class RunState:
 
     ``place`` is the number of runs that come before it (0 once it runs), None when finished;
     ``progress`` goes from 0 to 1; times are ISO 8601 in UTC, empty until they happen;
-    ``result`` is what the finished run says of itself.
+    ``fault`` is the name of the error that it failed with, empty for a bug; ``result`` is what the
+    finished run says of itself.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RunState:
     progress: float
     message: str
     error: str
+    fault: str
     created: str
     started: str
     ended: str
@@ -222,6 +224,7 @@ def _state(path: Path, queue: _Queue) -> RunState:
         progress=float(data.get("progress", 0.0)),
         message=str(data.get("message", "")),
         error=error,
+        fault=str(data.get("fault", "")),
         created=str(asked.get("created", "")),
         started=str(data.get("started", "")),
         ended=str(data.get("ended", "")),

@@ -18,6 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from mitoem.errors import MitoEMError, RunCancelled
+from mitoem.jobs import uploads
 from mitoem.jobs.job import Job
 from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
@@ -92,6 +93,7 @@ class _Worker:
         renew.unlink(missing_ok=True)
         self._say("")
         self._tidy()
+        uploads.tidy(self.root)
         if not waiting(self.root):
             warm()
         last = time.monotonic()
@@ -148,7 +150,7 @@ class _Worker:
         except RunCancelled:
             record.end("cancelled")
         except MitoEMError as error:
-            record.end("failed", str(error))
+            record.end("failed", str(error), fault=type(error).__name__)
         except Exception as error:
             traceback.print_exc()
             record.end("failed", f"{type(error).__name__}: {error}"[:500])
@@ -184,9 +186,9 @@ class _Record:
         """Whether a person asked to stop."""
         return (self.path / "cancel").exists()
 
-    def end(self, state: str, error: str = "") -> None:
-        """The last state."""
+    def end(self, state: str, error: str = "", *, fault: str = "") -> None:
+        """The last state; ``fault`` is the name of an error that was raised on purpose."""
         if state == "done":
             self.data |= {"progress": 1.0, "message": ""}
-        self.data |= {"state": state, "error": error, "ended": now()}
+        self.data |= {"state": state, "error": error, "fault": fault, "ended": now()}
         write_json(self.path / "state.json", self.data, sync=True)

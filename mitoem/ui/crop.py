@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from mitoem import inference
 from mitoem.errors import BoxInvalid
 from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.manifest import VolumeInfo
-from mitoem.ui import cache
+from mitoem.ui import address, cache, panels, uploads
 from mitoem.ui.address import Here
 
 MAX_VOXELS = 64 * 1024 * 1024
@@ -16,19 +18,45 @@ MAX_VOXELS = 64 * 1024 * 1024
 
 DEFAULT: Index = (32, 256, 256)
 
-_WAYS = ("View", "Instance", "Numbers")
+_WAYS = ("View", "Instance", "Numbers", "Upload")
 
 
-def choose(at: Here) -> Box:
-    """The box that the person chose; raises BoxInvalid or BoxOutside for one that cannot be."""
+def choose(at: Here | None) -> Box | None:
+    """The box that the person chose, or None while there is none: an upload is not yet a volume.
+
+    Without a volume there is nothing but to upload one. Raises BoxInvalid or BoxOutside for a box
+    that cannot be.
+    """
+    if at is None:
+        _upload()
+        return None
+    if at.info.name == st.session_state.pop("crop_arrived", ""):
+        _use(at.info.name, largest(Box.whole(at.info.shape)))
+    if "crop_from" not in st.session_state:
+        st.session_state["crop_from"] = "Upload" if uploads.waits() else _WAYS[0]
     way = st.segmented_control(
-        "Crop from", _WAYS, default="View", required=True, key="crop_from", persist_state="session"
+        "Crop from", _WAYS, required=True, key="crop_from", persist_state="session"
     )
+    if way == "Upload":
+        _upload()
+        return None
     if way == "Instance":
         return _of_instance(at)
     if way == "Numbers":
         return _of_numbers(at.info)
     return _of_view(at)
+
+
+def _upload() -> None:
+    """Take in a file; once it is a volume, go there, with its largest crop that fits."""
+    name = uploads.arrived()
+    if name is None:
+        uploads.image()
+        return
+    address.enter(name)
+    address.change(upload=None)
+    st.session_state["crop_arrived"] = name
+    address.rerun()
 
 
 def facts(box: Box, info: VolumeInfo) -> str:
@@ -44,16 +72,43 @@ def facts(box: Box, info: VolumeInfo) -> str:
     )
 
 
-def check_size(box: Box) -> None:
-    """Raise BoxInvalid for a crop beyond the page's limit, offering the largest that fits."""
-    if box.size > MAX_VOXELS:
-        depth = max(1, MAX_VOXELS // (box.shape[1] * box.shape[2]))
-        fits = Box(box.start, (box.start[0] + depth, *box.stop[1:]))
-        offer = f"the same with fewer sections fits: {fits}" if fits.size <= MAX_VOXELS else ""
-        raise BoxInvalid(
-            f"crop of {box.size:,} voxels, expected at most {MAX_VOXELS:,} here; {offer or ''}"
-            " or run it from the command line"
-        )
+def fits(box: Box, info: VolumeInfo) -> bool:
+    """Whether a crop is within the page's limit; else say so, and offer the largest that is."""
+    if box.size <= MAX_VOXELS:
+        return True
+    panels.error(
+        BoxInvalid(f"crop of {box.size:,} voxels, expected at most {MAX_VOXELS:,} on this page")
+    )
+    smaller = largest(box)
+    st.button(
+        "Use the largest that fits",
+        key="crop_largest",
+        icon=":material/crop:",
+        width="stretch",
+        on_click=_use,
+        args=(info.name, smaller),
+    )
+    st.caption(f"`{smaller}`, or run all of it from the command line: `predict {info.name}`.")
+    return False
+
+
+def largest(box: Box) -> Box:
+    """The largest part around the middle of a box within the page's limit.
+
+    Sections go first, down to as many as the network looks at; then the plane shrinks.
+    """
+    nz, ny, nx = box.shape
+    depth = min(nz, max(min(nz, DEFAULT[0]), MAX_VOXELS // (ny * nx)))
+    scale = min(1.0, math.sqrt(MAX_VOXELS / (depth * ny * nx)))
+    shape = (depth, max(1, int(ny * scale)), max(1, int(nx * scale)))
+    z, y, x = (a + (n - m) // 2 for a, n, m in zip(box.start, box.shape, shape, strict=True))
+    return Box((z, y, x), (z + shape[0], y + shape[1], x + shape[2]))
+
+
+def _use(volume: str, box: Box) -> None:
+    """Choose this box by its numbers; for callbacks, and before the widgets are drawn."""
+    st.session_state["crop_from"] = "Numbers"
+    st.session_state[f"crop_box_{volume}"] = str(box)
 
 
 def split(box: Box, info: VolumeInfo) -> str:
@@ -117,7 +172,11 @@ def _of_numbers(info: VolumeInfo) -> Box:
     first = ",".join(
         f"{a}:{min(a + d, n)}" for a, d, n in zip(middle, DEFAULT, info.shape, strict=True)
     )
-    text = st.text_input(
-        "Box z0:z1,y0:y1,x0:x1", value=first, key=f"crop_box_{info.name}", persist_state="session"
-    )
+    key = f"crop_box_{info.name}"
+    if key not in st.session_state:
+        st.session_state[key] = first
+    text = st.text_input("Box z0:z1,y0:y1,x0:x1", key=key, persist_state="session")
+    said = uploads.line(info.name)
+    if said:
+        st.caption(f"Taken in: {said}")
     return Box.parse(text).inside(info.shape)

@@ -9,7 +9,7 @@ import streamlit as st
 FIRST = "datasets"
 """The page at ``/``."""
 
-WITHOUT_VOLUME = (FIRST, "help")
+WITHOUT_VOLUME = (FIRST, "inference", "help")
 """Pages that have something to say where there is no volume."""
 
 _TITLES = {

@@ -39,7 +39,7 @@ _CSS = """
 .st-key-metrics_table :is(th, td):nth-child(1) { width: 30%; }
 .st-key-metrics_table :is(th, td):nth-child(2) { width: 8%; }
 [data-testid="stTable"] td [data-testid="stMarkdownContainer"] { max-width: none; }
-button[kind^="primary"], button[kind^="primary"] :is(p, span) {
+button[kind^="primary"]:enabled, button[kind^="primary"]:enabled :is(p, span) {
   color: light-dark(#ffffff, #0f1518); }
 h1 { padding: .2rem 0 .4rem !important; }
 h1, h2, h3 { letter-spacing: -0.01em; }
