@@ -13,6 +13,7 @@ from PIL import Image
 
 from mitoem.errors import ImageInvalid, RequestInvalid, ShapeMismatch
 from mitoem.render import (
+    BESIDE,
     Key,
     Paint,
     edges,
@@ -222,3 +223,12 @@ def test_a_key_of_many_names_goes_on_in_the_next_row() -> None:
     assert len(rects) == 20
     assert all(float(one.get("x", "")) + float(one.get("width", "")) <= 400 for one in rects)
     assert len({one.get("y") for one in rects}) > 2
+
+
+def test_other_labels_are_outlined_in_one_colour_over_the_figure() -> None:
+    plane, other = np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint32)
+    other[5:15, 5:15] = 7
+    drawn = figure(plane, beside=other, pixel_nm=(8.0, 8.0), bar=False).rgb
+    inked = (drawn == BESIDE).all(axis=2)
+    assert inked.sum() == 4 * 9 and inked[5, 5] and not inked[6, 6]
+    assert (drawn[~inked] == 0).all()

@@ -63,6 +63,7 @@ def is_readable(view: View, info: VolumeInfo) -> bool:
         and 0 <= low < high <= 255
         and all(0 <= per_cent <= 100 for per_cent in view.op)
         and view.labels in names
+        and (view.beside is None or view.beside in names - {view.labels})
         and len(view.sel) <= 50
         and all(0 < one < 2**32 for one in view.sel)
         and (view.zoom is None or 0 < view.zoom <= 64)
@@ -95,6 +96,7 @@ def test_asking_for_nothing_shows_the_middle_of_the_largest_labelled_box() -> No
     assert view == View(
         volume="R",
         labels="truth",
+        beside=None,
         plane="z",
         layout="quad",
         x=400,
@@ -116,6 +118,12 @@ def test_asking_for_nothing_shows_the_middle_of_the_largest_labelled_box() -> No
 def test_without_labels_the_middle_of_the_volume_is_shown() -> None:
     view, _ = resolve(ViewRequest(), volume())
     assert (view.position, view.labels) == ((32, 256, 512), None)
+
+
+def test_another_label_set_may_be_outlined() -> None:
+    view, notices = resolve(ViewRequest(beside="model-a"), LABELLED)
+    assert (view.labels, view.beside, notices) == ("truth", "model-a", ())
+    assert to_query(view, LABELLED) == {"v": "1", "volume": "R", "beside": "model-a"}
 
 
 def test_defaults_are_left_out_of_the_address() -> None:
@@ -162,6 +170,8 @@ def test_the_example_address_is_understood() -> None:
         ("zoom", "1000", "pixels per voxel from 0.004 to 64; showing 64"),
         ("sel", "4,0,7", "instance ids from 1 to 4294967295; showing 2 of them"),
         ("labels", "best", "one of model-a, truth; showing truth"),
+        ("beside", "best", "one of model-a; showing nothing outlined"),
+        ("beside", "truth", "one of model-a; showing nothing outlined"),
         ("op", "60,101", "two numbers from 0 to 100; showing 60,25"),
         ("mode", "dots", "one of fill, outline; showing fill"),
         ("w", "200,100", "two rising numbers from 0 to 255; showing 20,220"),

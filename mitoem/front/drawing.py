@@ -90,6 +90,9 @@ def snapshot(
     if seen.labels is not None:
         ids = np.take(volume.read(box, layer=seen.labels), 0, axis=axis)
         ids = ids if kept is None else np.where(np.isin(ids, kept), ids, 0)
+    beside = None
+    if seen.beside is not None:
+        beside = np.take(volume.read(box, layer=seen.beside), 0, axis=axis)
     rows, columns = (v for n, v in enumerate(volume.info.voxel_size) if n != axis)
     paint = render.Paint(
         window=seen.window,
@@ -107,12 +110,14 @@ def snapshot(
     caption = (
         f"{volume.info.title}: {synthetic}{seen.plane} = {seen.position[axis]}, voxels {box}, "
         f"labels {seen.labels or 'none'}{f' by {seen.colour}' if colours else ''}"
-        f"{f' where {seen.filter}' if kept is not None else ''}; "
+        f"{f' where {seen.filter}' if kept is not None else ''}"
+        f"{f', {seen.beside} outlined' if seen.beside else ''}; "
         f"mitoem {VERSION}, volume {volume.info.version}"
     )
     return render.figure(
         plane,
         ids,
+        beside=beside,
         pixel_nm=(rows, columns),
         nm_per_pixel=nm_per_pixel,
         paint=paint,

@@ -35,8 +35,11 @@ def check(request: Mapping[str, Any]) -> None:
         name(request, field)
 
 
-def newest(root: str | Path, volume: Volume, labels: str) -> Scoring | None:
-    """The newest finished scoring of a label set in its present version, as truth or prediction."""
+def newest(root: str | Path, volume: Volume, labels: str, other: str | None) -> Scoring | None:
+    """The newest finished scoring of a label set in its present version, as truth or prediction.
+
+    Against the label set ``other``; None: against any.
+    """
     for one in runs(root, last=LOOK):
         ask = one.request
         sides = [str(ask.get(side)) for side in ("truth", "prediction")]
@@ -44,6 +47,8 @@ def newest(root: str | Path, volume: Volume, labels: str) -> Scoring | None:
             continue
         known = {name.name for name in volume.info.labels}
         if labels not in sides or not known.issuperset(sides):
+            continue
+        if other is not None and sorted(sides) != sorted((labels, other)):
             continue
         if list(ask.get("versions", [])) != [volume.version(name) for name in sides]:
             continue

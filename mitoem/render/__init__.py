@@ -17,6 +17,7 @@ from PIL import Image
 from mitoem.errors import ImageInvalid
 from mitoem.render.figure import Figure, Key, ScaleBar, figure, scale_bar
 from mitoem.render.paint import (
+    BESIDE,
     PLAIN,
     Ids,
     Paint,
@@ -29,6 +30,7 @@ from mitoem.render.paint import (
 )
 
 __all__ = [
+    "BESIDE",
     "Figure",
     "Ids",
     "Key",

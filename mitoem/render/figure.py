@@ -13,7 +13,17 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from mitoem.errors import RequestInvalid
-from mitoem.render.paint import PLAIN, Ids, Paint, Plane, Rgb, overlay, to_scale
+from mitoem.render.paint import (
+    BESIDE,
+    PLAIN,
+    Ids,
+    Paint,
+    Plane,
+    Rgb,
+    edges,
+    overlay,
+    to_scale,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +198,7 @@ def figure(
     plane: Plane,
     ids: Ids | None = None,
     *,
+    beside: Ids | None = None,
     pixel_nm: tuple[float, float],
     nm_per_pixel: float | None = None,
     paint: Paint = PLAIN,
@@ -197,6 +208,7 @@ def figure(
 ) -> Figure:
     """A plane with its instances as a figure at true proportions.
 
+    ``beside`` are ids of a second label set, of which the outlines are drawn.
     ``pixel_nm`` is the edge of a pixel along rows and columns, ``nm_per_pixel`` that of the
     figure, the finer of the two when None. Raises RequestInvalid for a figure that is too large
     or a pixel size that is not above 0, ShapeMismatch when plane and ids differ in shape.
@@ -206,6 +218,9 @@ def figure(
         raise RequestInvalid(f"expected nm per pixel above 0, found {target:g}")
     grey, near = to_scale(plane, ids, pixel_nm=pixel_nm, nm_per_pixel=target)
     rgb = overlay(grey, near, paint=paint)
+    other = to_scale(plane, beside, pixel_nm=pixel_nm, nm_per_pixel=target)[1]
+    if other is not None:
+        rgb[edges(other)] = BESIDE
     return Figure(rgb, target, scale_bar(target, rgb.shape[1]) if bar else None, caption, key)
 
 

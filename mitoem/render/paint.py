@@ -63,6 +63,9 @@ class Paint:
     inks: Callable[[Ids], Rgb] | None = None
 
 
+BESIDE: Final = (255, 150, 0)
+"""Of the outlines of a second label set."""
+
 PLAIN: Final = Paint()
 """All greys, every instance faint, none selected."""
 

@@ -72,6 +72,13 @@ def _drawn(site: Site, volume: Volume, seen: View, nm: float | None, kind: str) 
         frame = stored(site.catalog, volume, seen.labels)
         kept = front.ids_kept(frame, seen)
         if seen.colour != view.BY_ID:
-            colours = coloured(site.catalog, volume, seen.labels, frame=frame, by=seen.colour)
+            colours = coloured(
+                site.catalog,
+                volume,
+                seen.labels,
+                frame=frame,
+                by=seen.colour,
+                against=seen.beside,
+            )
     drawn = front.snapshot(volume, seen, nm_per_pixel=nm, colours=colours, kept=kept)
     return drawn.png() if kind == "png" else drawn.svg().encode()

@@ -62,7 +62,13 @@ async def colours(request: Request) -> Response:
     volume, labels, frame = await _measured(request)
     roots = access.site(request).catalog
     found = await asyncio.to_thread(
-        coloured, roots, volume, labels, frame=frame, by=word(request, "by")
+        coloured,
+        roots,
+        volume,
+        labels,
+        frame=frame,
+        by=word(request, "by"),
+        against=word(request, "against") or None,
     )
     rgb = found.colours.astype(int)
     answer = {
@@ -78,14 +84,26 @@ async def colours(request: Request) -> Response:
 
 
 def coloured(
-    roots: Catalog, volume: Volume, labels: str, *, frame: pd.DataFrame, by: str
+    roots: Catalog,
+    volume: Volume,
+    labels: str,
+    *,
+    frame: pd.DataFrame,
+    by: str,
+    against: str | None = None,
 ) -> front.Colouring:
-    """The colours of a label set by a column, or by error type in its newest evaluation."""
+    """The colours of a label set by a column, or by error type in its newest evaluation.
+
+    ``against``: in that with this label set.
+    """
     if by != BY_ERROR:
         return front.colouring(frame, by)
-    found = scoring.newest(roots.writable, volume, labels)
+    found = scoring.newest(roots.writable, volume, labels, against)
     if found is None:
-        raise RequestInvalid(f"{labels!r} was not evaluated in its present version: open Evaluate")
+        other = f" against {against[:40]!r}" if against else ""
+        raise RequestInvalid(
+            f"{labels!r} was not evaluated{other} in its present version: open Evaluate"
+        )
     return front.error_colouring(
         frame, found.scores["errors"], of_truth=found.of_truth, box=found.box
     )

@@ -62,7 +62,11 @@ def choose(at: Here) -> tuple[Sides, str] | None:
         ),
     ):
         part = _part(sides)
-        with st.popover("Upload labels", icon=":material/upload:"):
+        if not address.word("upload", ""):
+            with st.popover("Upload labels", icon=":material/upload:"):
+                uploads.prediction(at)
+    if address.word("upload", ""):
+        with st.container(border=True):
             uploads.prediction(at)
     return sides, part
 
@@ -84,7 +88,7 @@ def run_of(at: Here, truth: str, prediction: str) -> RunState | None:
     """The newest run that scored these very label sets, in their present versions."""
     request = _request(at, truth, prediction)
     for one in jobs.runs(runs.root(), last=_LOOK):
-        same = one.kind == "evaluate" and dict(one.request) == request
+        same = one.kind == "evaluate" and dict(one.request) | {"data": request["data"]} == request
         if same and one.state not in ("cancelled", "interrupted"):
             return one
     return None

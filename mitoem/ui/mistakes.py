@@ -215,6 +215,7 @@ def _visit(error: Mapping[str, Any], truth: str, prediction: str) -> None:
     real = error["truth"] > 0
     address.change(
         labels=truth if real else prediction,
+        beside=prediction if real else truth,
         sel=str(error["truth"] if real else error["predictions"][0]),
         z=str(z),
         y=str(y),

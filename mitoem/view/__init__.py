@@ -59,6 +59,7 @@ WORDS: Final[Mapping[str, str]] = {
     "zoom": "zoom",
     "sel": "sel",
     "labels": "labels",
+    "beside": "beside",
     "op": "op",
     "mode": "mode",
     "w": "window",
@@ -85,6 +86,7 @@ class ViewRequest:
     zoom: Wish = None
     sel: Wish = None
     labels: Wish = None
+    beside: Wish = None
     op: Wish = None
     mode: Wish = None
     window: Wish = None
@@ -99,7 +101,8 @@ class ViewRequest:
 class View:
     """What is drawn. Positions are level-0 voxel indices.
 
-    ``labels`` is None only where the volume has no label set; ``zoom`` None means that the plane
+    ``labels`` is None only where the volume has no label set; ``beside`` is another one whose
+    outlines are drawn too; ``zoom`` None means that the plane
     fits its pane; ``op`` are per cent (selected, others); ``window`` is grey (low, high);
     ``colour`` is ``id``, or the column of the instance table that gives the colours;
     ``seed`` deals the colours of ids.
@@ -107,6 +110,7 @@ class View:
 
     volume: str
     labels: str | None
+    beside: str | None
     plane: Plane
     layout: Layout
     x: int
@@ -149,6 +153,7 @@ def to_query(view: View, info: VolumeInfo) -> dict[str, str]:
             words[word] = value
 
     put("labels", view.labels or "", plain.labels or "")
+    put("beside", view.beside or "", "")
     put("layout", view.layout, plain.layout)
     put("plane", view.plane, default.plane)
     for word in ("x", "y", "z"):
@@ -185,6 +190,7 @@ def resolve(request: ViewRequest, info: VolumeInfo) -> tuple[View, tuple[Notice,
     view = View(
         volume=info.name,
         labels=labels.name if labels else None,
+        beside=reader.beside(request.beside, info, labels),
         plane=single or plane,
         layout=layout,
         x=reader.position("x", request.x, size[2], middle[2]),

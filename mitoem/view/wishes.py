@@ -96,6 +96,17 @@ class Reader:
         self.say("labels", wish, expected, f"{usual.name} without the selection" if usual else "")
         return usual
 
+    def beside(self, wish: Wish, info: VolumeInfo, labels: LabelSet | None) -> str | None:
+        """The other label set that is outlined, or None."""
+        if wish is None or wish == "":
+            return None
+        others = [one.name for one in info.labels if one != labels]
+        if str(wish) in others:
+            return str(wish)
+        expected = "one of " + ", ".join(others) if others else "nothing: there are no others"
+        self.say("beside", wish, expected, "nothing outlined")
+        return None
+
     def choice(self, word: str, wish: Wish, allowed: tuple[_Word, ...], default: _Word) -> _Word:
         """One of the allowed words."""
 

@@ -106,6 +106,9 @@ def test_colours_by_error_are_those_of_the_newest_evaluation(root: Path, site: S
     for instance, kind in kinds.items():
         assert _bytes(shown[instance]) == rgb(colours[names.index(kind)])
     assert "not scored" in names, "instances outside the prediction were not scored"
+    assert site.ask(f"{asked}&against=run-1").json() == found
+    none = site.ask(f"{asked}&against=truth")
+    assert none.status_code == 400 and "against 'truth'" in none.json()["error"]
 
 
 def test_rows_of_chosen_columns_alone(site: Site) -> None:

@@ -80,6 +80,7 @@ class ViewerState:
     zoom: float | None
     plane: Plane
     layout: Layout
+    beside: str | None
     sel: tuple[int, ...]
     op: tuple[int, int]
     mode: Mode
@@ -93,8 +94,9 @@ class ViewerState:
         """The view that the person now looks at; labels and filter stay as they were."""
         return replace(
             before, x=self.x, y=self.y, z=self.z, zoom=self.zoom, plane=self.plane,
-            layout=self.layout, sel=self.sel, op=self.op, mode=self.mode, window=self.window,
-            invert=self.invert, solo=self.solo, colour=self.colour, seed=self.seed,
+            layout=self.layout, beside=self.beside, sel=self.sel, op=self.op, mode=self.mode,
+            window=self.window, invert=self.invert, solo=self.solo, colour=self.colour,
+            seed=self.seed,
         )  # fmt: skip
 
 
@@ -147,6 +149,7 @@ def parse_report(report: object, info: VolumeInfo, *, nonce: int) -> ViewerState
             zoom=None if report["zoom"] is None else float(report["zoom"]),
             plane=_one_of(report["plane"], get_args(Plane)),
             layout=_one_of(report["layout"], get_args(Layout)),
+            beside=_labels(report["beside"], info),
             sel=tuple(int(i) for i in report["sel"])[:50],
             op=_pair(report["op"]), mode=_one_of(report["mode"], get_args(Mode)),
             window=_pair(report["w"]), invert=bool(report["inv"]), solo=bool(report["solo"]),
@@ -154,6 +157,10 @@ def parse_report(report: object, info: VolumeInfo, *, nonce: int) -> ViewerState
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _labels(name: object, info: VolumeInfo) -> str | None:
+    return next((one.name for one in info.labels if one.name == name), None)
 
 
 class Memory(TypedDict):
@@ -200,7 +207,8 @@ def hear(memory: Memory, report: str) -> None:
 def _words(view: View) -> dict[str, Any]:
     """A view as the component takes it."""
     return {
-        "volume": view.volume, "labels": view.labels, "plane": view.plane, "layout": view.layout,
+        "volume": view.volume, "labels": view.labels, "beside": view.beside,
+        "plane": view.plane, "layout": view.layout,
         "x": view.x, "y": view.y, "z": view.z,
         "zoom": None if view.zoom is None else float(f"{view.zoom:.3g}"),
         "sel": list(view.sel), "op": list(view.op), "mode": view.mode, "w": list(view.window),

@@ -80,9 +80,13 @@ export class Api {
     return `${this.root}/labels/${encodeURIComponent(labels)}/instances.csv?filter=instance_id%20%3D%3D%20${id}`;
   }
 
-  /** @param {string} labels @param {string} by @returns {Promise<import("./colouring.js").Answer>} */
-  async colours(labels, by) {
-    return (await get(`${this.root}/labels/${encodeURIComponent(labels)}/colours.json?by=${encodeURIComponent(by)}`)).json();
+  /**
+   * @param {string} labels @param {string} by @param {string} [against] labels, for colours by error
+   * @returns {Promise<import("./colouring.js").Answer>}
+   */
+  async colours(labels, by, against = "") {
+    const query = new URLSearchParams({ by, ...(against && { against }) });
+    return (await get(`${this.root}/labels/${encodeURIComponent(labels)}/colours.json?${query}`)).json();
   }
 
   /** @param {string} kind png or svg @param {string} query of a view @param {number} nm per pixel; 0: as fine as the voxels */

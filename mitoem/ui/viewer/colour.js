@@ -8,6 +8,9 @@ const GOLDEN = 0x9e3779b9;
 /** Of the planes: their crosshair lines in the slices and their frames in 3-D. @type {Record<import("./types.js").Axis, string>} */
 export const PLANE_COLOURS = { z: "#6fa8ff", y: "#57c98a", x: "#ff8a73" };
 
+/** Of the outlines of a second label set; as in `mitoem.render`. */
+export const BESIDE_COLOUR = "#ff9600";
+
 /** @param {number} seed The number that xors every id before the hash. */
 export function seedBits(seed) {
   return Math.imul(seed, GOLDEN) >>> 0;

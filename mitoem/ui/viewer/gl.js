@@ -75,7 +75,7 @@ export class GlRenderer {
   }
 
   /** The program for a cell, told what holds for the whole frame. @param {Cell} cell @returns {Program} */
-  use({ labels, failed }) {
+  use({ labels, beside, failed }) {
     const { gl } = this;
     const paint = /** @type {Paint} */ (this.paint);
     const held = !paint.raw && Boolean(labels?.tile.held);
@@ -83,6 +83,7 @@ export class GlRenderer {
       held && "LABELS",
       held && this.probes > 0 && "SELECTED",
       held && paint.inks !== null && "TABLE",
+      !paint.raw && Boolean(beside?.tile.held) && "BESIDE",
       failed && "FAILED",
     ]);
     if (!fresh) return at;
@@ -91,6 +92,7 @@ export class GlRenderer {
     gl.uniform1i(at.uLabels, 1);
     gl.uniform1i(at.uSelected, 2);
     gl.uniform1i(at.uTable, 3);
+    gl.uniform1i(at.uBeside, 4);
     gl.uniform1i(at.uTableBits, paint.inks?.table.bits ?? 0);
     gl.uniform1i(at.uTableProbes, paint.inks?.table.probes ?? 0);
     gl.uniform1i(at.uOnly, Number(paint.inks?.only ?? false));
@@ -126,6 +128,7 @@ export class GlRenderer {
       gl.uniform2f(at.uStep, perPixel * this.line, perPixelY * this.line);
       this.bindImage(cell, at);
       this.bindLabels(cell, at);
+      this.bindBeside(cell, at);
       gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
     }
     for (const line of lines) this.rule(line, area, ratio);
@@ -163,6 +166,16 @@ export class GlRenderer {
     gl.bindTexture(gl.TEXTURE_2D, /** @type {WebGLTexture} */ (labels.tile.held));
     gl.uniform4f(at.uLabelsAt, 1 / labels.fx, 1 / labels.fy, labels.ox, labels.oy);
     gl.uniform2i(at.uLabelsSize, labels.tile.width, labels.tile.height);
+  }
+
+  /** @param {Cell} cell @param {Program} at */
+  bindBeside({ beside }, at) {
+    const { gl } = this;
+    if (!beside?.tile.held || at.uBesideAt === null) return;
+    gl.activeTexture(gl.TEXTURE4);
+    gl.bindTexture(gl.TEXTURE_2D, /** @type {WebGLTexture} */ (beside.tile.held));
+    gl.uniform4f(at.uBesideAt, 1 / beside.fx, 1 / beside.fy, beside.ox, beside.oy);
+    gl.uniform2i(at.uBesideSize, beside.tile.width, beside.tile.height);
   }
 
   /** Colours of single ids as a texture. @param {import("./colouring.js").Inks | null} inks */

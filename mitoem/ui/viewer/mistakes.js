@@ -90,7 +90,9 @@ class Browser {
     root.addEventListener("keydown", (event) => this.key(event));
     this.root = root;
     this.current = "";
-    this.told = "";
+    this.known = ""; // the error that Python showed last
+    /** @type {string[]} errors that Python was told of and has not shown yet */
+    this.told = [];
     this.shown = "";
     this.scale = 1;
     this.rest = 0;
@@ -119,8 +121,9 @@ class Browser {
       this.legend.replaceChildren(...Object.entries(data.difference).map(([text, colour]) => el("span", {}, el("i", { style: `background:${colour}` }), text)));
     }
     for (const one of data.mistakes) this.mark(one.name);
-    const moved = data.current !== this.told && !this.rest;
-    this.told = data.current;
+    this.told = this.told.slice(this.told.indexOf(data.current) + 1);
+    const moved = data.current !== this.known && !this.told.length && !this.rest;
+    this.known = data.current;
     const names = new Set(data.mistakes.map((one) => one.name));
     if (moved || !names.has(this.current)) this.show(names.has(data.current) ? data.current : (data.mistakes[0]?.name ?? ""));
     else this.draw();
@@ -168,7 +171,8 @@ class Browser {
     clearTimeout(this.rest);
     this.rest = window.setTimeout(() => {
       this.rest = 0;
-      this.told = this.current;
+      this.known = this.current;
+      this.told.push(this.current);
       this.tell("go", this.current);
     }, REST);
   }

@@ -4,9 +4,9 @@
  * not carry their code, and what only labelled pixels need stands in a loop: loops are left early.
  */
 
-import { COLOUR_GLSL } from "./colour.js";
+import { BESIDE_COLOUR, COLOUR_GLSL } from "./colour.js";
 
-/** @typedef {"LABELS" | "SELECTED" | "TABLE" | "FAILED"} Part */
+/** @typedef {"LABELS" | "SELECTED" | "TABLE" | "BESIDE" | "FAILED"} Part */
 /** @typedef {Record<string, WebGLUniformLocation | null>} Program  Where its uniforms are. */
 
 const VERTEX = `#version 300 es
@@ -23,7 +23,6 @@ const LABELS = `
 uniform usampler2D uLabels;
 uniform vec4 uLabelsAt;  // 1 / texels per edge (x, y), first texel (x, y)
 uniform ivec2 uLabelsSize;
-uniform vec2 uStep;      // level-0 edges per outline width
 uniform vec2 uOpacity;   // selected, others
 uniform uint uSeed;
 uniform uint uHover;
@@ -93,6 +92,20 @@ vec3 inked(vec3 colour, uint id) {
   return mix(colour, own, alpha);
 }`;
 
+const BESIDE = `
+uniform usampler2D uBeside;
+uniform vec4 uBesideAt;  // as uLabelsAt
+uniform ivec2 uBesideSize;
+uint besideAt(vec2 edge) {
+  ivec2 texel = ivec2(floor(edge * uBesideAt.xy - uBesideAt.zw));
+  return texelFetch(uBeside, clamp(texel, ivec2(0), uBesideSize - 1), 0).r;
+}
+vec3 lined(vec3 colour, uint id) {
+  bool line = besideAt(vEdge + vec2(uStep.x, 0.0)) != id || besideAt(vEdge - vec2(uStep.x, 0.0)) != id
+      || besideAt(vEdge + vec2(0.0, uStep.y)) != id || besideAt(vEdge - vec2(0.0, uStep.y)) != id;
+  return line ? vec3(${[1, 3, 5].map((i) => (parseInt(BESIDE_COLOUR.slice(i, i + 2), 16) / 255).toFixed(3)).join(", ")}) : colour;
+}`;
+
 const FRAGMENT = `
 precision highp float;
 precision highp int;
@@ -101,10 +114,14 @@ uniform sampler2D uImage;
 uniform vec4 uImageAt;   // as uLabelsAt
 uniform vec2 uWindow;    // grey 0 … 1: black, 1 / width
 uniform bool uInvert, uHasImage;
+uniform vec2 uStep;      // level-0 edges per outline width
 in vec2 vEdge;
 out vec4 pixel;
 #ifdef LABELS
 ${LABELS}
+#endif
+#ifdef BESIDE
+${BESIDE}
 #endif
 void main() {
   vec3 colour = vec3(0.075, 0.086, 0.102);
@@ -116,6 +133,9 @@ void main() {
   }
 #ifdef LABELS
   for (uint id = labelAt(vEdge); id != 0u; id = 0u) colour = inked(colour, id);
+#endif
+#ifdef BESIDE
+  for (uint id = besideAt(vEdge); id != 0u; id = 0u) colour = lined(colour, id);
 #endif
 #ifdef FAILED
   float stripe = step(0.82, fract((gl_FragCoord.x + gl_FragCoord.y) / 14.0));

@@ -5,7 +5,7 @@
 
 /** @import { Cell, Line, Paint, Renderer, Source } from "./types.js" */
 /** @import { Tile } from "./tiles.js" */
-import { instanceColour } from "./colour.js";
+import { BESIDE_COLOUR, instanceColour } from "./colour.js";
 
 /** @implements {Renderer} */
 export class CanvasRenderer {
@@ -75,6 +75,9 @@ export class CanvasRenderer {
       if (cell.labels?.tile.ids && !this.paint?.raw) {
         this.place(this.labelPicture(cell.labels), cell.labels, cell, false);
       }
+      if (cell.beside?.tile.ids && !this.paint?.raw) {
+        this.place(this.outlinePicture(cell.beside), cell.beside, cell, false);
+      }
       if (cell.failed) this.hatch(cell);
     }
     for (const { rect, colour } of lines) {
@@ -131,12 +134,25 @@ export class CanvasRenderer {
       if (id === 0) continue;
       let pair = colours.get(id);
       if (!pair) colours.set(id, (pair = inks(id, chosen.has(id), paint)));
-      const edge = ids[i - 1] !== id || ids[i + 1] !== id || ids[i - width] !== id || ids[i + width] !== id;
-      pixels[i] = pair[edge ? 1 : 0];
+      pixels[i] = pair[isEdge(ids, i, width) ? 1 : 0];
     }
     held.key = this.key;
     held.picture = picture(image);
     return held.picture;
+  }
+
+  /** @param {Source} source */
+  outlinePicture({ tile }) {
+    const held = /** @type {{outlines?: HTMLCanvasElement}} */ (tile.held);
+    if (held.outlines) return held.outlines;
+    const ids = /** @type {Uint16Array | Uint32Array} */ (tile.ids);
+    const image = new ImageData(tile.width, tile.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(BESIDE_COLOUR.slice(i, i + 2), 16));
+    const ink = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+    for (let i = 0; i < ids.length; i += 1) if (ids[i] !== 0 && isEdge(ids, i, tile.width)) pixels[i] = ink;
+    held.outlines = picture(image);
+    return held.outlines;
   }
 
   /** @param {Cell} cell */
@@ -156,6 +172,12 @@ export class CanvasRenderer {
   destroy() {
     this.scratch.width = 0;
   }
+}
+
+/** @param {Uint16Array | Uint32Array} ids @param {number} i @param {number} width */
+function isEdge(ids, i, width) {
+  const id = ids[i];
+  return ids[i - 1] !== id || ids[i + 1] !== id || ids[i - width] !== id || ids[i + width] !== id;
 }
 
 /** @param {ImageData} image */

@@ -83,7 +83,8 @@ export class Slice {
   }
 
   get layers() {
-    return this.state.labels ? ["image", this.state.labels.name] : ["image"];
+    const { labels, beside } = this.state;
+    return ["image", ...[labels, beside].flatMap((set) => (set ? [set.name] : []))];
   }
 
   /**
@@ -206,13 +207,14 @@ export class Slice {
       const y1 = Math.min(y0 + high, state.info.shape[plane.row]);
       const image = this.find("image", this.drawn, row, col);
       const labels = state.labels ? this.find(state.labels.name, this.drawn, row, col) : null;
+      const beside = state.beside ? this.find(state.beside.name, this.drawn, row, col) : null;
       const failed = this.layers.some(
         (layer) => this.tiles.tiles.get(this.key(layer, this.drawn, this.shown, row, col))?.state === "failed",
       );
       const sharp = image !== null && (sx / state.detail) * Math.min(image.fx, image.fy) > 1.5 && image.fx === level.factors[plane.col];
       return {
         rect: [left + x0 * sx, top + y0 * sy, left + x1 * sx, top + y1 * sy],
-        edges: [x0, y0, x1, y1], image, labels, failed, sharp,
+        edges: [x0, y0, x1, y1], image, labels, beside, failed, sharp,
       };
     });
   }

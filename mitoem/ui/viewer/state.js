@@ -36,6 +36,8 @@ export class State {
     this.selected = [];
     /** @type {LabelInfo | null} */
     this.labels = null;
+    /** @type {LabelInfo | null} */
+    this.beside = null; // its outlines are drawn too
     /** @type {[number, number]} */
     this.opacity = [60, 25];
     this.outline = false;
@@ -67,6 +69,7 @@ export class State {
   apply(wish) {
     const { shape } = this.info;
     this.labels = this.info.labels.find((set) => set.name === wish.labels) ?? null;
+    this.beside = this.info.labels.find((set) => set.name === wish.beside) ?? null;
     this.cross = /** @type {Triple} */ (
       [wish.z, wish.y, wish.x].map((v, a) => clamp(Math.round(v), 0, shape[a] - 1))
     );
@@ -96,6 +99,7 @@ export class State {
       zoom: this.zoom === null ? null : Number(this.zoom.toPrecision(3)),
       plane: this.plane,
       layout: this.layout,
+      beside: this.beside?.name ?? null,
       sel: [...this.selected],
       op: [...this.opacity],
       mode: this.outline ? "outline" : "fill",
@@ -109,11 +113,12 @@ export class State {
 
   /** The words of an address that shows this view; places in full, so that it depends on no volume's defaults. */
   query() {
-    const { sel, op, w, inv, solo, zoom, mode, ...words } = this.report();
+    const { sel, op, w, inv, solo, zoom, mode, beside, ...words } = this.report();
     const all = { ...words, sel: sel.join(), op: op.join(), w: w.join(), inv: Number(inv), solo: Number(solo), mode };
     const query = new URLSearchParams({ v: "1", labels: this.labels?.name ?? "" });
     for (const [name, value] of Object.entries(all)) if (String(value) !== USUAL[name]) query.set(name, String(value));
     if (zoom !== null) query.set("zoom", String(zoom));
+    if (beside) query.set("beside", beside);
     if (this.filter) query.set("f", this.filter);
     for (const name of ["labels", "sel"]) if (!query.get(name)) query.delete(name);
     return query.toString().replaceAll("%2C", ",");
@@ -306,7 +311,7 @@ export class State {
 
   /**
    * Any of the plain switches.
-   * @param {Partial<Pick<State, "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "colour" | "colouring" | "kept" | "keptBy" | "held" | "hidden" | "bar">>} values
+   * @param {Partial<Pick<State, "beside" | "opacity" | "outline" | "window" | "invert" | "solo" | "seed" | "colour" | "colouring" | "kept" | "keptBy" | "held" | "hidden" | "bar">>} values
    */
   set(values) {
     Object.assign(this, values);

@@ -146,6 +146,8 @@ export class Toolbar {
     set("high", state.window[1]);
     this.histogram?.();
     if (this.by) this.by.value = state.colour;
+    this.also?.replaceChildren(el("option", { value: "", text: "nothing" }),
+      ...state.info.labels.filter((set) => set !== state.labels).map(({ name }) => el("option", { value: name, text: name, selected: name === state.beside?.name })));
     this.command?.();
   }
 
@@ -156,8 +158,13 @@ export class Toolbar {
       "aria-label": "Colour instances by",
       onchange: () => state.set({ colour: /** @type {HTMLSelectElement} */ (this.by).value }),
     }, option("id", "id, one colour each"), ...this.viewer.columns.map(([name, title]) => option(name, title)));
+    this.also = el("select", {
+      "aria-label": "Outline other labels",
+      onchange: () => state.set({ beside: state.info.labels.find((set) => set.name === this.also?.value) ?? null }),
+    });
     return el("div", { class: "panel", role: "dialog", "aria-label": "Colours", tabindex: "-1" },
       el("label", { class: "wide" }, el("span", { text: "Colour by" }), this.by),
+      el("label", { class: "wide" }, el("span", { text: "Outline also" }), this.also),
       el("div", { class: "row" },
         el("button", { type: "button", class: "plain", text: "Deal the colours anew (l)", onclick: () => this.viewer.recolour() })));
   }

@@ -34,6 +34,7 @@
  * @typedef {object} Wish  A view as Python passes it: everything resolved, in level-0 voxels.
  * @property {string} volume
  * @property {string | null} labels
+ * @property {string | null} beside  Another label set, which is outlined.
  * @property {Axis} plane
  * @property {Layout} layout
  * @property {number} x
@@ -62,6 +63,7 @@
  * @property {[number, number, number, number]} edges  The same corners in level-0 voxel edges.
  * @property {Source | null} image
  * @property {Source | null} labels
+ * @property {Source | null} beside
  * @property {boolean} failed
  * @property {boolean} sharp  Draw voxels as squares.
  *

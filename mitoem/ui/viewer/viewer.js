@@ -152,12 +152,13 @@ export class Viewer {
   async recolourBy() {
     const { state } = this;
     const { colour, labels } = state;
-    const wanted = colour === "id" || !labels ? "" : `${labels.name} ${labels.version} ${colour}`;
+    const against = colour === "error" ? (state.beside?.name ?? "") : "";
+    const wanted = colour === "id" || !labels ? "" : `${labels.name} ${labels.version} ${colour} ${against}`;
     if (wanted === this.coloured) return;
     this.coloured = wanted;
     let colouring = null;
     try {
-      if (wanted && labels) colouring = new Colouring(await this.api.colours(labels.name, colour));
+      if (wanted && labels) colouring = new Colouring(await this.api.colours(labels.name, colour, against));
     } catch (error) {
       if (this.coloured !== wanted) return;
       this.readout.say(`Coloured by id: ${error instanceof Error ? error.message : error}`);
