@@ -10,7 +10,7 @@ import streamlit as st
 from mitoem import jobs
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
-from mitoem.ui import cache, menu, panels, runs, uploads, words
+from mitoem.ui import address, cache, menu, panels, runs, uploads, words
 from mitoem.ui.address import Here
 
 NONE = "none"
