@@ -130,7 +130,10 @@ def word(name: str, default: str) -> str:
 
 
 def change(**words: str | None) -> None:
-    """Set words of the address; None takes one away. Fit for a widget's callback."""
+    """Set words of the address; None takes one away. Fit for a widget's callback.
+
+    Without words: a person has acted, and the query of this run is no wish.
+    """
     now = dict(_words())
     for name, value in words.items():
         if value is None:

@@ -102,6 +102,7 @@ def _pick(pair: Pair, of: str, told: Told) -> None:
     if told["of"] in pair.names:
         name = (pair.a, pair.b)[pair.names.index(told["of"])]
         st.session_state[OTHERS] = (name, int(told["id"]))
+        address.change()
         st.toast(f"#{told['id']} is of {name}, which the line above does not show.")
 
 

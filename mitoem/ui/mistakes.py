@@ -41,8 +41,8 @@ def browse(at: Here, found: Mapping[str, Any], truth: str, prediction: str) -> N
     component(
         key="mistakes",
         data=_data(at, rows[:MOST], judged, truth, prediction),
-        on_go_change=_go,
-        on_judge_change=partial(_judge, at.info.name, truth, prediction),
+        on_current_change=_go,
+        on_judged_change=partial(_judge, at.info.name, truth, prediction),
         on_open_change=_open,
     )
     more = f" The {MOST:,} with most voxels lost are listed." if len(rows) > MOST else ""
@@ -162,7 +162,7 @@ def _data(
 
 
 def _go() -> None:
-    address.change(error=str(st.session_state["mistakes"]["go"]))
+    address.change(error=str(st.session_state["mistakes"]["current"]))
 
 
 def _open() -> None:
@@ -171,8 +171,9 @@ def _open() -> None:
 
 def _judge(volume: str, truth: str, prediction: str) -> None:
     """Keep what was judged since the last run; what cannot be kept is said, and stays unsaved."""
+    address.change()
     try:
-        for name, verdict in st.session_state["mistakes"]["judge"]:
+        for name, verdict in st.session_state["mistakes"]["judged"]:
             front.judge(volume, truth, prediction, name, verdict or None, data=kept.data())
     except (MitoEMError, OSError) as error:
         st.toast(f"The verdict could not be kept: {error}", icon=":material/error:")

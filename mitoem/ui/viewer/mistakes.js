@@ -35,6 +35,7 @@ import { Pair } from "./pair.js";
  * @property {Data} data
  * @property {HTMLElement} parentElement
  * @property {(name: string, value: any) => void} setTriggerValue
+ * @property {(name: string, value: any) => void} setStateValue
  */
 
 const REST = 250; // ms without a step before Python is told
@@ -173,7 +174,7 @@ class Browser {
       this.rest = 0;
       this.known = this.current;
       this.told.push(this.current);
-      this.tell("go", this.current);
+      this.component.setStateValue("current", this.current);
     }, REST);
   }
 
@@ -230,7 +231,8 @@ class Browser {
     this.unsaved.set(name, this.verdict(name) === verdict ? "" : verdict);
     this.mark(name);
     this.draw();
-    this.tell("judge", [...this.unsaved]);
+    // A state and no trigger: of two triggers that follow fast, Python would hear the second alone.
+    this.component.setStateValue("judged", [...this.unsaved]);
   }
 
   /** @param {string} name @param {any} value */
