@@ -123,3 +123,43 @@ def test_a_place_that_is_none_is_told_and_the_list_stays(page: Page) -> None:
     rest(page)
     expect(page.locator(".mistakes .row")).to_have_count(0)
     expect(page.get_by_text(re.compile("^0 of "))).to_be_visible()
+
+
+def test_from_a_crop_to_the_judged_errors_of_its_prediction(page: Page, browser_root: Path) -> None:
+    page.goto("/inference?volume=phantom-h")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".stack[data-ready]").wait_for(timeout=90_000)
+    rest(page)
+    run = words(page)["run"]
+    page.get_by_role("slider", name="Foreground from").press("ArrowRight")
+    page.wait_for_url(lambda url: f"run={run}" not in url and "run=" in url)
+    page.get_by_label("Save as labels").wait_for()
+    rest(page)
+    page.get_by_label("Save as labels").fill("tried")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved as labels “tried”")).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Evaluate").click()
+    page.wait_for_url(re.compile("/evaluate"))
+    rest(page)
+    page.goto("/evaluate?volume=phantom-h&prediction=tried")
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    page.locator(".mistakes[data-shown]").wait_for(timeout=60_000)
+    first = page.locator(".mistakes").get_attribute("data-shown")
+    page.locator(".mistakes").press("3")
+    expect(page.locator('.mistakes .verdicts [aria-pressed="true"]')).to_have_text("Unsure")
+    for _ in range(100):
+        kept = mitoem.judgements("phantom-h", "truth", "tried", data=browser_root)
+        if kept:
+            break
+        page.wait_for_timeout(50)
+    assert {name: one.verdict for name, one in kept.items()} == {first: "unsure"}
+    page.reload()
+    page.locator(".mistakes[data-shown]").wait_for()
+    page.get_by_text("Thresholds", exact=True).click()
+    page.wait_for_url(re.compile("part=Thresholds"))
+    page.locator(".stack[data-ready]").wait_for()
+    page.get_by_role("slider", name="Foreground from").press("ArrowRight")
+    page.wait_for_url(re.compile("trying="))
+    rest(page)
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+    jobs.stop_worker(browser_root)

@@ -73,6 +73,19 @@ def test_an_uploaded_stack_is_predicted(page: Page, tmp_path: Path, grey: np.nda
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator(".stack[data-ready]").wait_for(timeout=WAIT)
     expect(page.get_by_text("No truth here")).to_be_visible()
+    run = words(page)["run"]
+    page.get_by_role("slider", name="Foreground from").press("ArrowRight")
+    page.wait_for_url(lambda url: f"run={run}" not in url and "run=" in url)
+    page.get_by_role("button", name="Save", exact=True).wait_for()
+    rest(page)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Table CSV").click()
+    assert Path(saved.value.path()).read_text().startswith("instance_id,")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved as labels")).to_be_visible(timeout=WAIT)
+    page.reload()
+    expect(page.get_by_text("Saved as labels")).to_be_visible()
+    page.locator(".stack[data-ready]").wait_for()
 
 
 def test_sixteen_bits_and_no_voxel_size_are_asked_for_one_after_the_other(
