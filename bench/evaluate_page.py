@@ -106,11 +106,8 @@ def thresholds(page: Page, base: str, repeats: int) -> list[float]:
         began = time.perf_counter()
         thumb.press("ArrowRight")
         page.wait_for_url(lambda url, before=before: url != before)
-        page.wait_for_function(
-            "(old) => { const at = document.querySelector('.stack')?.dataset.ready;"
-            " return at && at !== old && document.querySelector('[data-testid=stMetric]'); }",
-            arg=old,
-        )
+        page.locator(f'.stack[data-ready]:not([data-ready="{old}"])').wait_for()
+        page.get_by_test_id("stMetric").first.wait_for()
         seconds.append(time.perf_counter() - began)
     return seconds
 

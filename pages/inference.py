@@ -18,8 +18,9 @@ with left:
             if address.word("run", ""):
                 placing.planes(at, box, beside=False)
     st.subheader("2  Model")
-    if st.button(f"Model card · {cache.model()['name']}", width="stretch"):
-        model_card.show()
+    with panels.edge():
+        if st.button(f"Model card · {cache.model()['name']}", width="stretch"):
+            model_card.show()
     if at:
         prediction.earlier(at)
 with right:

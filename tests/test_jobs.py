@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,9 +13,11 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+import mitoem
 from mitoem import jobs
 from mitoem.errors import NameInvalid, RequestInvalid, RunNotFound
 from mitoem.jobs.registry import alive, worker
@@ -222,3 +225,29 @@ def test_only_a_finished_run_is_removed(root: Path) -> None:
     jobs.cancel(root, run_id)
     jobs.remove(root, run_id)
     assert jobs.runs(root) == []
+
+
+def test_without_its_model_the_worker_says_so_and_does_other_runs(tmp_path: Path) -> None:
+    package = Path(mitoem.__file__).parent
+    shutil.copytree(package, tmp_path / "mitoem", ignore=shutil.ignore_patterns("model.onnx"))
+    script = """
+import sys
+import mitoem
+from mitoem import jobs
+root = sys.argv[1]
+mitoem.ingest("one", sys.argv[2], voxel_size=(30, 8, 8), data=root)
+asked = {"volume": "one", "box": "0:8,0:64,0:64"}
+jobs.ensure_worker(root)
+for kind, request in (("predict", asked), ("probe", {"seconds": 0})):
+    state = jobs.wait(root, jobs.submit(root, kind, request), seconds=60)
+    print(state.state, state.fault, state.error)
+jobs.stop_worker(root)
+"""
+    np.save(tmp_path / "image.npy", np.zeros((8, 64, 64), np.uint8))
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "root"), str(tmp_path / "image.npy")],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    predicted, probed = done.stdout.splitlines()
+    assert predicted.startswith("failed ModelInvalid model file") and "model.onnx" in predicted
+    assert probed.startswith("done")

@@ -287,7 +287,7 @@ def test_a_crop_is_predicted_scored_saved_and_evaluated(own_root: Path) -> None:
     assert METRICS["AP75"].name in named and METRICS["adapted_rand_error"].name in named
     app.segmented_control(key="word_part").set_value("Thresholds").run()
     fine(app)
-    app.slider(key=f"decode_mask_{again}").set_value(0.5).run()
+    app.slider(key=f"decode_mask_{run_id}").set_value(0.5).run()
     trying = words(app)["trying"]
     assert jobs.wait(own_root, trying, seconds=60).state == "done"
     app.run()
@@ -349,3 +349,24 @@ def test_the_model_card_names_its_data_its_scores_and_its_failures() -> None:
     next(one for one in app.button if one.label.startswith("Model card")).click().run()
     fine(app)
     assert {"Scores", "Trained on", "Known failures"} <= {one.value for one in app.subheader}
+
+
+@pytest.mark.usefixtures("root")
+def test_without_the_model_inference_says_so_and_the_crop_is_still_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mitoem.inference import model
+    from mitoem.ui import cache, crop
+
+    for place in (model, cache):
+        monkeypatch.setattr(place, "BUNDLED", tmp_path / "model.onnx")
+    cache.model.clear()
+    crop.estimate.clear()
+    try:
+        app = visit("inference")
+    finally:
+        cache.model.clear()
+        crop.estimate.clear()
+    assert not app.exception
+    assert "ModelInvalid" in text(app) and "model" in text(app)
+    assert app.segmented_control(key="crop_from").value == "View"

@@ -95,7 +95,10 @@ class _Worker:
         self._tidy()
         uploads.tidy(self.root)
         if not waiting(self.root):
-            warm()
+            try:
+                warm()
+            except MitoEMError:
+                traceback.print_exc()  # each run that needs the model will say the same
         last = time.monotonic()
         while True:
             queue = waiting(self.root)

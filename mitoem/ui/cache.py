@@ -14,6 +14,7 @@ import streamlit as st
 
 from mitoem import catalog
 from mitoem.catalog import Catalog
+from mitoem.errors import ModelInvalid
 from mitoem.inference.model import BUNDLED
 from mitoem.volume import Volume
 
@@ -73,6 +74,10 @@ def _table(name: str, url: str, labels: str, version: str) -> pd.DataFrame:
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def model() -> dict[str, Any]:
-    """What the bundled model says of itself."""
-    facts: dict[str, Any] = json.loads(BUNDLED.with_suffix(".json").read_text("utf-8"))
+    """What the bundled model says of itself; raises ModelInvalid where it cannot be read."""
+    path = BUNDLED.with_suffix(".json")
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelInvalid(f"model file {path.name} cannot be read: {error}") from error
     return facts

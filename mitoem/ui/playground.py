@@ -35,10 +35,7 @@ def show(at: Here, prediction: str) -> None:
         return
     if not runs.ended(state):
         return
-    asked = results.sliders(state)
-    if asked:
-        address.change(trying=runs.start("decode", {"of": runs.network(made), "decode": asked}))
-        address.rerun()
+    results.thresholds(state, word="trying")
     left, right = st.columns([3, 2], gap="large")
     with left:
         runs.picture(state)

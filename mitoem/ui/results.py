@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from mitoem import export, tables
+from mitoem import export, jobs, tables
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.manifest import VolumeInfo
@@ -24,6 +24,15 @@ SHOWN = (
     ("", "", "vi_split", "VI split"),
     ("", "", "vi_merge", "VI merge"),
 )
+
+_SLIDERS = {
+    "mask": ("Foreground from", "Probability from which a voxel is mitochondrion"),
+    "seed": ("Seeds from", "Probability from which a voxel may start an instance"),
+    "contour": ("Contour below", "Seeds lie where the contour's probability is below this"),
+}
+
+SHORT_SECONDS = 1.0
+"""How long a page waits for a run before it shows that it waits."""
 
 FORMATS = (".npz", ".tif", ".nii.gz", ".h5", ".ome.zarr.zip")
 
@@ -89,33 +98,28 @@ def value(found: Mapping[str, Any], group: str, threshold: str, name: str) -> fl
     return float((values[threshold] if threshold else values)[name])
 
 
-def thresholds(state: RunState) -> None:
-    """Sliders that separate the instances anew; the network does not run again."""
-    asked = sliders(state)
-    if asked:
-        request = {"of": runs.network(state), "decode": asked}
-        address.change(run=runs.start("decode", request))
-        address.rerun()
+def thresholds(state: RunState, *, word: str = "run") -> None:
+    """Sliders that separate the instances anew; the network does not run again.
+
+    ``word`` of the address takes the run that they start.
+    """
+    now, network = state.result["decode"], runs.network(state)
+    for column, (name, (title, tip)) in zip(st.columns(3), _SLIDERS.items(), strict=True):
+        key = f"decode_{name}_{network}"
+        st.session_state[key] = float(now[name])
+        column.slider(
+            title, 0.05, 0.95, step=0.05, key=key, help=tip, on_change=_separate,
+            args=(network, now, word),
+        )  # fmt: skip
 
 
-def sliders(state: RunState) -> dict[str, float] | None:
-    """Sliders at the thresholds of a run; all parameters of decoding once one was moved."""
-    now = state.result["decode"]
-    columns = st.columns(3)
-    told = {
-        "mask": ("Foreground from", "Probability from which a voxel is mitochondrion"),
-        "seed": ("Seeds from", "Probability from which a voxel may start an instance"),
-        "contour": ("Contour below", "Seeds lie where the contour's probability is below this"),
-    }
-    chosen = {
-        name: column.slider(
-            title, 0.05, 0.95, float(now[name]), 0.05, key=f"decode_{name}_{state.id}", help=tip
-        )
-        for column, (name, (title, tip)) in zip(columns, told.items(), strict=True)
-    }
-    chosen["seed"] = max(chosen["seed"], chosen["mask"])
-    moved = any(abs(chosen[name] - now[name]) > 1e-9 for name in chosen)
-    return {**now, **chosen} if moved else None
+def _separate(network: str, now: Mapping[str, float], word: str) -> None:
+    """Start a run with the thresholds of the sliders; wait for it, as it is nearly always short."""
+    asked = {name: st.session_state[f"decode_{name}_{network}"] for name in _SLIDERS}
+    asked["seed"] = max(asked["seed"], asked["mask"])
+    run_id = runs.start("decode", {"of": network, "decode": {**now, **asked}})
+    jobs.wait(runs.root(), run_id, seconds=SHORT_SECONDS)
+    address.change(**{word: run_id})
 
 
 def table(state: RunState) -> None:
@@ -179,8 +183,6 @@ def save(state: RunState, info: VolumeInfo) -> None:
 
 def saved(run_id: str) -> None:
     """How saving goes, and the way to look at what was saved."""
-    from mitoem import jobs
-
     state = jobs.status(runs.root(), run_id)
     if not state.finished:
         runs.waiting(run_id)

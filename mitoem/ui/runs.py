@@ -133,22 +133,32 @@ def labels(run_id: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
 
 def picture(state: RunState) -> None:
     """The result beside the truth, as a stack to scrub through."""
-    stack.show(_sheets(state.id), key="result_stack")
+    stack.show(_sheets(state), key="result_stack")
+
+
+def _sheets(state: RunState) -> dict[str, Any]:
+    """The stack of a run; of other thresholds of the same probabilities one layer alone is new."""
+    request = asked(state)
+    volume = cache.volume(request["volume"])
+    truth = request.get("truth") or ""
+    versions = tuple(volume.version(one) for one in ("image", truth) if one)
+    below, layers = _below(request["volume"], versions, request["box"], truth)
+    return {**below, "key": state.id, "layers": [_predicted(state.id), *layers]}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _predicted(run_id: str) -> dict[str, str]:
+    return stack.layer("Prediction", labels(run_id))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _sheets(run_id: str) -> dict[str, Any]:
-    state = jobs.status(root(), run_id)
-    request = asked(state)
-    volume: Volume = cache.volume(request["volume"])
-    box = Box.parse(request["box"])
-    layers: list[tuple[str, Any]] = [("Prediction", labels(run_id))]
-    if request.get("truth"):
-        layers.append(("Truth", volume.read(box, layer=request["truth"])))
-    return stack.sheets(
-        volume.read(box),
-        layers,
-        start=box.start[0],
-        voxel_size=volume.info.voxel_size,
-        key=run_id,
-    )
+def _below(
+    name: str, versions: tuple[str, ...], text: str, truth: str
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The image of a box, and its truth if there is one."""
+    del versions
+    volume: Volume = cache.volume(name)
+    box = Box.parse(text)
+    size = volume.info.voxel_size
+    below = stack.sheets(volume.read(box), start=box.start[0], voxel_size=size)
+    return below, [stack.layer("Truth", volume.read(box, layer=truth))] if truth else []

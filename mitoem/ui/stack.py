@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -22,6 +21,12 @@ MAX_EDGE = 512
 
 MAX_SECTIONS = 96
 
+PALETTE = 256
+"""Colours of a PNG that has a palette."""
+
+DENSE = 1 << 22
+"""Ids below this are numbered by a table of all of them: twenty times as fast as by sorting."""
+
 _CSS = """
 .stack { display: flex; flex-direction: column; gap: .4rem; color: var(--st-text-color);
   font-family: var(--st-font); font-size: .85rem; }
@@ -37,29 +42,18 @@ canvas { width: 100%; display: block; background: #000; border-radius: .25rem; }
 """
 
 
-def sheets(
-    image: npt.NDArray[np.uint8],
-    layers: Sequence[tuple[str, npt.NDArray[np.integer[Any]]]],
-    *,
-    start: int,
-    voxel_size: VoxelSize,
-    key: str,
-) -> dict[str, Any]:
-    """What the browser needs of a stack (z, y, x) and its label layers of the same shape.
+def sheets(image: npt.NDArray[np.uint8], *, start: int, voxel_size: VoxelSize) -> dict[str, Any]:
+    """What the browser needs of a stack (z, y, x), but its key and its ``layers``.
 
     ``start`` is the first section's index in its volume.
     """
-    depth, height, width = image.shape
-    step = -(-depth // MAX_SECTIONS)
-    thin = -(-max(height, width) // MAX_EDGE)
-    cut = np.s_[::step, ::thin, ::thin]
-    grey = image[cut]
+    step, thin = _steps(image.shape)
+    grey = image[::step, ::thin, ::thin]
     count, rows, columns = grey.shape
-    across = max(1, min(count, 4096 // columns))
     low, high = (int(v) for v in np.percentile(grey, (0.5, 99.5)))
     ramp = np.clip((np.arange(256) - low) * (255 / max(high - low, 1)), 0, 255).astype(np.uint8)
+    across = _across(count, columns)
     return {
-        "key": key,
         "count": count,
         "width": columns,
         "height": rows,
@@ -68,11 +62,27 @@ def sheets(
         "step": step,
         "nm": voxel_size[0],
         "grey": _url(Image.fromarray(_sheet(ramp[grey], across)), "JPEG", quality=82),
-        "layers": [
-            {"title": title, "sheet": _url(_painted(_sheet(ids[cut], across)), "PNG")}
-            for title, ids in layers
-        ],
     }
+
+
+def layer(title: str, ids: npt.NDArray[np.integer[Any]]) -> dict[str, str]:
+    """A label layer (z, y, x) of a stack of that shape."""
+    step, thin = _steps(ids.shape)
+    shown = ids[::step, ::thin, ::thin]
+    return {
+        "title": title,
+        "sheet": _url(_painted(_sheet(shown, _across(shown.shape[0], shown.shape[2]))), "PNG"),
+    }
+
+
+def _steps(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Every how many sections, and pixels, are shown."""
+    return -(-shape[0] // MAX_SECTIONS), -(-max(shape[1:]) // MAX_EDGE)
+
+
+def _across(count: int, columns: int) -> int:
+    """Sections beside each other on a sheet."""
+    return max(1, min(count, 4096 // columns))
 
 
 def show(data: dict[str, Any], *, key: str) -> None:
@@ -99,12 +109,27 @@ def _sheet(planes: npt.NDArray[Any], across: int) -> npt.NDArray[Any]:
 
 
 def _painted(ids: npt.NDArray[Any]) -> Image.Image:
-    """Ids in their colours, background clear."""
-    names, places = np.unique(ids, return_inverse=True)
+    """Ids in their colours, background clear; by a palette where that holds all of them."""
+    names, places = _numbered(ids)
     colours = np.zeros((len(names), 4), np.uint8)
     colours[:, :3] = render.instance_colour(names)
     colours[:, 3] = np.where(names == 0, 0, 255)
-    return Image.fromarray(colours[places.reshape(ids.shape)])
+    if len(names) > PALETTE:
+        return Image.fromarray(colours[places])
+    picture = Image.fromarray(places.astype(np.uint8), "P")
+    picture.putpalette(colours.tobytes(), "RGBA")
+    return picture
+
+
+def _numbered(ids: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """The distinct ids, rising, and the place of each voxel's among them."""
+    top = int(ids.max(initial=0))
+    if top >= DENSE:
+        names, flat = np.unique(ids, return_inverse=True)
+        return names, flat.reshape(ids.shape)
+    there = np.zeros(top + 1, bool)
+    there[ids] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[ids]
 
 
 def _url(picture: Image.Image, form: str, **options: Any) -> str:
