@@ -86,9 +86,19 @@ LABEL_PROBLEM = (
 )
 
 
+ELSEWHERE = (
+    ("`n` `p`, on Evaluate", "next, previous error"),
+    ("`1` `2` `3`, on Evaluate", "verdict: model wrong, label wrong, unsure; again: take it back"),
+    ("`+` `-`, on Evaluate", "nearer, more around the error"),
+    ("`e`, on Evaluate", "open the error in Explore"),
+    ("arrows, on pictures of Instances", "the next instance, the one before"),
+)
+"""Keys of the error browser and of the pictures, while they have the focus."""
+
+
 @cache
 def keys() -> pd.DataFrame:
-    """Every key of the viewer, read from the table that the viewer itself is made from."""
+    """Every key: those of the viewer from the table that it is made from, then the others."""
     text = (files("mitoem.ui.viewer") / "actions.js").read_text(encoding="utf-8")
     rows = []
     for found in _ACTION.finditer(text):
@@ -96,6 +106,7 @@ def keys() -> pd.DataFrame:
         if first:
             rows.append((f"`{found['show'] or first[0]}`", found["label"]))
     rows += [(found["what"], found["text"]) for found in _MOUSE.finditer(text)]
+    rows += ELSEWHERE
     return pd.DataFrame(rows, columns=["Key or mouse", "What it does"])
 
 
@@ -124,7 +135,7 @@ def variables() -> pd.DataFrame:
 
 
 TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
-    "Keys": (keys, "They work while the viewer has the focus: click into it first."),
+    "Keys": (keys, "They work while the viewer, or what is named, has the focus: click into it first."),
     "Columns": (columns, "Every column of an instance table; blank means not measured."),
     "Metrics": (metrics, "Instances match by intersection over union (IoU) of voxels."),
     "Serving": (variables, "Environment variables of the server."),
