@@ -135,7 +135,7 @@ def variables() -> pd.DataFrame:
 
 
 TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
-    "Keys": (keys, "They work while the viewer, or what is named, has the focus: click into it first."),
+    "Keys": (keys, "They work while what they are for has the focus: click into it first."),
     "Columns": (columns, "Every column of an instance table; blank means not measured."),
     "Metrics": (metrics, "Instances match by intersection over union (IoU) of voxels."),
     "Serving": (variables, "Environment variables of the server."),
