@@ -26,6 +26,7 @@ from mitoem.server import (
     instances,
     meshes,
     mistakes,
+    openapi,
     static,
     tables,
     tiles,
@@ -56,6 +57,7 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
     site = Site(catalog.from_environment(data))
     table = {
         "/healthz": health.health,
+        "/api/v1/openapi.json": openapi.describe,
         "/api/v1/volumes": volumes.volumes,
         _VOLUME: volumes.volume,
         _VOLUME + "/tiles/{layer}/{axis}/{level}/{index}/{row}/{column}": tiles.tile,

@@ -1,0 +1,93 @@
+"""The description of the routes, and hostile requests made from it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from served import BALL, Site
+from starlette.routing import Route
+
+from mitoem import server
+from mitoem.server import openapi
+from mitoem.server.prefix import Prefix
+
+KNOWN = {
+    "volume": ["wide", "none"],
+    "labels": ["truth", "run-1", "image", "none"],
+    "prediction": ["run-1", "none"],
+    "layer": ["image", "truth", "run-1"],
+    "instance_id": [BALL, 70_000, 0, 5],
+    "filter": ["", "volume_um3 > 0.01", "split == 'train'", "(", "nothing < 1"],
+    "columns": ["", "instance_id,mci", "none"],
+    "by": ["volume_um3", "error", "split", "none"],
+    "level": [0, 1, 2, 9],
+    "file": ["viewer.js", "viewer.css", "plotly.min.js", "none.js"],
+}
+"""Words that lead to something, among others: what is made up alone is mostly not there."""
+
+EXAMPLES = int(os.environ.get("MITOEM_FUZZ", "20"))
+"""Requests to each route, well-formed and as many malformed ones; 600 make 20,000 in all."""
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+def described() -> dict[str, Any]:
+    """The description with the words of the test's own volume."""
+    document = copy.deepcopy(openapi.description())
+    for path in document["paths"].values():
+        for one in path["get"]["parameters"]:
+            if one["name"] in KNOWN:
+                one["schema"] = {"anyOf": [{"enum": KNOWN[one["name"]]}, one["schema"]]}
+    return document
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda one: one.value)
+@pytest.mark.parametrize("path", list(openapi.ROUTES))
+def test_no_request_gives_what_is_not_described(
+    path: str, mode: GenerationMode, address: str
+) -> None:
+    operation = schemathesis.openapi.from_dict(described())[path]["GET"]
+    if mode.is_negative and not operation.query and not operation.path_parameters:
+        return  # nothing of it can be wrong
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=address, timeout=20, allow_redirects=False)
+        case.validate_response(answer, checks=CHECKS)
+        assert "Traceback" not in answer.text[:10_000]
+        assert len(answer.content) < 40_000_000
+
+    ask()
+
+
+def test_every_route_is_described() -> None:
+    served = set()
+    for prefix in server.routes():
+        assert isinstance(prefix, Prefix)
+        routes = getattr(prefix.app, "routes", [])
+        served |= {one.path for one in routes if isinstance(one, Route)}
+    assert served == set(openapi.ROUTES)
+
+
+def test_the_description_is_served_as_json(site: Site) -> None:
+    answer = site.ask("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json() == openapi.description()
