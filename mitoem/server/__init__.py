@@ -37,6 +37,7 @@ from mitoem.server import (
 from mitoem.server.access import Site
 from mitoem.server.lifespan import lifespan
 from mitoem.server.prefix import Prefix
+from mitoem.server.safety import Safety
 
 __all__ = ["lifespan", "middleware", "routes"]
 
@@ -92,7 +93,7 @@ def routes(base: str = "", *, data: str | Path | None = None) -> list[BaseRoute]
 
 def middleware(base: str = "") -> list[Middleware]:
     """What must see a request before Streamlit's own middleware does."""
-    return [Middleware(zarr.AsStored, prefix=normal(base) + "/zarr")]
+    return [Middleware(Safety), Middleware(zarr.AsStored, prefix=normal(base) + "/zarr")]
 
 
 def application(own: Sequence[BaseRoute], site: Site) -> Starlette:

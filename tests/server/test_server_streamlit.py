@@ -14,6 +14,8 @@ import httpx
 import pytest
 from served import TILES
 
+from mitoem.server import safety
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -56,6 +58,18 @@ def test_data_routes_and_pages_share_a_port_and_a_base_path(started: httpx.Clien
     assert started.get("/healthz").json()["volumes"] == ["wide"]
     assert started.get(f"{TILES}/image/z/0/0/0/0").headers["content-type"] == "image/jpeg"
     assert started.get("/").headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/explore", "/healthz", "/api/none", f"{TILES}/image/z/0/0/0/0", "/zarr/wide/zarr.json"],
+)
+def test_every_answer_says_how_it_may_be_used(started: httpx.Client, path: str) -> None:
+    headers = started.get(path, headers={"Origin": "https://elsewhere.example"}).headers
+    for name, value in safety.HEADERS.items():
+        assert headers[name] == value
+    shared = headers.get("access-control-allow-origin")
+    assert shared == ("*" if path.startswith("/zarr") else None), "CORS on the raw data alone"
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/none", "/api/%0A", "/zarr/x/y", "/viewer/none.js"])
