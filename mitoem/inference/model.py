@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -43,13 +44,11 @@ class Model:
     """
 
     def __init__(self, path: Path, spec: ModelSpec, sha256: str, *, precision: str = "auto"):
-        import openvino
-
         self.lock = threading.Lock()
         self.path = path
         self.spec = spec
         self.sha256 = sha256
-        self._core = openvino.Core()
+        self._core = runtime().Core()
         self._network = _read(self._core, path)
         _check(self._network, path, spec)
         self.precision = best_precision(self._core) if precision == "auto" else precision
@@ -100,11 +99,20 @@ class Model:
         return compiled.create_infer_request()
 
 
-def best_precision(core: Any = None) -> str:
-    """``bf16`` where the processor computes in it, else ``f32``: emulated it would be slower."""
+def runtime() -> Any:
+    """OpenVINO, without the package that reports every import of it to its makers.
+
+    OpenVINO has a stub for where that package is not there.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    able = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino
+
+
+def best_precision(core: Any = None) -> str:
+    """``bf16`` where the processor computes in it, else ``f32``: emulated it would be slower."""
+    able = (core or runtime().Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in able else "f32"
 
 

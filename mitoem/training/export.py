@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mitoem.inference.model import runtime
 from mitoem.training.network import Probabilities, UNet
 
 OPSET = 17
@@ -37,13 +38,15 @@ def export(network: UNet, path: Path) -> str:
 
 def difference(network: UNet, path: Path) -> float:
     """Largest difference of probability between torch and OpenVINO in fp32 on one random patch."""
-    import openvino
-
     grey = np.random.default_rng(0).uniform(-1, 1, (2, 1, 6, 64, 96)).astype(np.float32)
     with torch.inference_mode():
         want = Probabilities(network).eval()(torch.from_numpy(grey)).numpy()
-    compiled = openvino.Core().compile_model(
-        str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 2}
+    compiled = (
+        runtime()
+        .Core()
+        .compile_model(
+            str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 2}
+        )
     )
     found = compiled(grey)[0]
     return float(np.abs(want - found).max())
