@@ -383,3 +383,19 @@ def test_a_prediction_that_memory_cannot_hold_fails_before_it_reads(
         jobs.stop_worker(tmp_path)
     assert (state.state, state.fault) == ("failed", "MemoryShort"), state.error
     assert not (tmp_path / "runs" / state.id / "mask.npy").exists()
+
+
+@pytest.mark.parametrize("kind", ["ingest", "labels"])
+def test_a_few_bytes_that_unpack_to_far_too_many_voxels_are_refused(
+    kind: str, root: Path, tmp_path: Path
+) -> None:
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("main", (5000, 1000, 1000), np.uint8, chunks=(50, 500, 500))
+    file = upload(root, tmp_path / "bomb.h5")
+    where = {"name": "bomb", "voxel_size": VOXEL} if kind == "ingest" else {
+        "name": "bomb", "volume": "here",
+    }  # fmt: skip
+    state = ended(root, kind, {"file": file, **where})
+    assert (state.state, state.fault) == ("failed", "SourceUnsupported")
+    assert "4,000,000,000 voxels" in state.error and "5,000,000,000" in state.error
+    assert "bomb" not in mitoem.volumes(data=root)

@@ -11,6 +11,7 @@ file; after any other end the file stays for another try, for a day.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from mitoem.errors import (
     RequestInvalid,
     RunCancelled,
     SourceUnreadable,
+    SourceUnsupported,
     VolumeExists,
 )
 from mitoem.jobs.job import Job, fields, name
@@ -41,6 +43,10 @@ FOUND = "found.json"
 SECTIONS_HELD = 120
 """Sections in memory while a volume is written: 1.83 GiB for 4096 × 4096 ones, see
 ``docs/benchmarks.md``."""
+
+
+MOST_VOXELS = 4_000_000_000
+"""Of an upload, once it is unpacked: a few kilobytes may hold any number of zeros."""
 
 
 def found(root: str | Path, run_id: str) -> dict[str, Any]:
@@ -193,6 +199,11 @@ def _look(job: Job, path: Path, *, role: Literal["image", "labels"]) -> Source:
         "voxel_size": source.voxel_size,
     }
     write_json(job.directory / FOUND, card)
+    if (voxels := math.prod(source.shape)) > MOST_VOXELS:
+        raise SourceUnsupported(
+            f"{path.name}: expected at most {MOST_VOXELS:,} voxels in an upload, found {voxels:,}; "
+            "ingest it from the command line"
+        )
     needed = SECTIONS_HELD * source.shape[1] * source.shape[2] * source.dtype.itemsize
     free = psutil.virtual_memory().available
     if needed > free:
