@@ -22,12 +22,14 @@ if chosen:
                 zip(sides.predictions, (runs.scores(one.id) or {} for one in states), strict=True)
             )
             first = found[sides.prediction]
+            if part in ("Scores", "Two predictions"):
+                evaluation.apart(sides, states)
             if part == "Scores":
                 scorecards.show(at, sides.truth, found)
             elif part == "Two predictions":
-                rivals.show(sides, first, found[sides.other])
+                rivals.show(sides, first, found.get(sides.other))
             elif part == "Thresholds":
                 playground.show(at, sides.prediction)
             else:
                 mistakes.browse(at, first, sides.truth, sides.prediction)
-            evaluation.foot(at, sides, states[0], first)
+            evaluation.foot(at, sides, states, found)

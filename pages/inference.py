@@ -27,7 +27,7 @@ with right:
     run_id = address.word("run", "")
     if run_id:
         with panels.edge():
-            prediction.show(run_id)
+            prediction.show(at, run_id)
     elif at is None:
         panels.empty(
             "No volume yet",

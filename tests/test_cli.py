@@ -103,6 +103,16 @@ def test_a_prediction_is_written_saved_and_scored(ending: str, root: Path, tmp_p
     assert set(scores["ap"]) >= {"mAP", "AP50", "AP75"}
 
 
+def test_thresholds_are_given_by_name_and_reach_the_labels(root: Path, tmp_path: Path) -> None:
+    asked = ["predict", "phantom-h", "--box", "0:8,0:64,0:64", "--data", str(root), "--quiet"]
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--decode", "mask=2"])
+    assert ended.value.code == 2
+    assert main([*asked, "--decode", "mask=0.3,seed=0.5", "--save", "low"]) == 0
+    saved = mitoem.open_volume("phantom-h", data=root).info.label_set("low")
+    assert "mask 0.3, seed 0.5" in saved.provenance
+
+
 def test_evaluate_takes_files_and_names_two_shapes(tmp_path: Path, small_root: Path) -> None:
     files.FORMATS["hdf5"](tmp_path, "a", files.labels())
     files.FORMATS["tiff"](tmp_path, "b", files.labels())

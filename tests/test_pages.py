@@ -370,3 +370,62 @@ def test_without_the_model_inference_says_so_and_the_crop_is_still_shown(
     assert not app.exception
     assert "ModelInvalid" in text(app) and "model" in text(app)
     assert app.segmented_control(key="crop_from").value == "View"
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_of_another_kind_is_no_prediction(small_data: Path) -> None:
+    other = jobs.submit(small_data, "probe", {"seconds": 0})
+    assert jobs.wait(small_data, other, seconds=60).state == "done"
+    app = visit("inference", {"run": other})
+    assert not app.exception
+    assert "is no prediction" in text(app)
+
+
+def test_a_crop_of_a_volume_of_one_section_is_all_of_it(own_root: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "thin.npy", np.arange(200 * 220).reshape(1, 200, 220).astype(np.uint8))
+    mitoem.ingest("thin", tmp_path / "thin.npy", voxel_size=(30, 8, 8), data=own_root)
+    app = visit("inference", {"volume": "thin"})
+    fine(app)
+    assert "0:1,0:200,0:220" in text(app)
+
+
+def test_a_taken_name_is_told_and_the_form_stays(own_root: Path) -> None:
+    asked = {"volume": "phantom-h", "box": "0:8,0:64,0:64"}
+    run = jobs.submit(own_root, "predict", asked)
+    assert jobs.wait(own_root, run, seconds=60).state == "done"
+    app = visit("inference", {"volume": "phantom-h", "run": run})
+    fine(app)
+    app.text_input[0].set_value("truth")
+    next(one for one in app.button if one.label == "Save").click().run()
+    assert "VolumeExists" in text(app) and not app.exception
+    assert [one for one in app.button if one.label == "Save"]
+
+
+def test_a_bad_word_of_evaluate_is_named_in_a_notice(own_root: Path) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    mitoem.add_labels(volume, "guess", volume.read(layer="truth"), data=own_root)
+    app = visit("evaluate", {"volume": "phantom-h", "prediction": "nope", "part": "None"})
+    fine(app)
+    (told,) = (one.value for one in app.warning)
+    assert "prediction=nope" in told and "showing guess" in told and "part=None" in told
+
+
+def test_labels_that_were_replaced_have_no_probabilities(own_root: Path) -> None:
+    asked = {"volume": "phantom-h", "box": "0:16,0:128,0:128", "truth": "truth"}
+    run = jobs.submit(own_root, "predict", asked)
+    kept = jobs.submit(own_root, "save", {"of": run, "name": "mine"})
+    assert jobs.wait(own_root, kept, seconds=90).state == "done"
+    words = {"volume": "phantom-h", "prediction": "mine", "part": "Thresholds"}
+    app = visit("evaluate", words)
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
+    app.run()
+    assert "mine was made on" in text(app)
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    truth = volume.read(layer="truth")
+    mitoem.add_labels(volume, "mine", truth, overwrite=True, data=own_root)
+    app = visit("evaluate", words)
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
+    app.run()
+    assert "mine has no probabilities here" in text(app)

@@ -45,9 +45,12 @@ def root(tmp_path: Path) -> Path:
     return at
 
 
+def scored(root: Path, prediction: str = "guess") -> dict:
+    return mitoem.evaluate("bars/truth", f"bars/{prediction}", data=root).to_json()
+
+
 def errors(root: Path, prediction: str = "guess") -> list[dict]:
-    scores = mitoem.evaluate("bars/truth", f"bars/{prediction}", data=root)
-    return scores.to_json()["errors"]
+    return scored(root, prediction)["errors"]
 
 
 def test_a_picture_shows_the_difference_at_the_worst_point(root: Path) -> None:
@@ -142,10 +145,30 @@ def test_two_predictions_differ_where_they_make_something_else(root: Path) -> No
     better = found.copy()
     better[found == 2] = 1
     mitoem.add_labels("bars", "better", better, data=root)
-    frame = front.differing(errors(root), errors(root, "better"))
+    frame = front.differing(scored(root), scored(root, "better"))
     assert frame["truth"].tolist() == [1], "of 5, missed by both, nothing differs"
     row = frame.iloc[0]
     assert (row["kind_a"], row["kind_b"], row["gain"]) == ("split", "correct", 8 * 20 * 30)
-    assert front.differing(errors(root), errors(root)).empty
-    mirrored = front.differing(errors(root, "better"), errors(root))
+    assert front.differing(scored(root), scored(root)).empty
+    mirrored = front.differing(scored(root, "better"), scored(root))
     assert mirrored["gain"].tolist() == [-8 * 20 * 30]
+
+
+def test_what_only_one_of_two_predictions_covers_is_left_out(root: Path) -> None:
+    _, found = labels()
+    mitoem.add_labels("bars", "low", found[:7], data=root)
+    part = scored(root, "low")
+    assert 5 in [one["truth"] for one in part["errors"]], "it lies in the sections that are covered"
+    mitoem.add_labels("bars", "high", found[7:], offset=(7, 0, 0), data=root)
+    away = scored(root, "high")
+    assert 5 not in away["correct"] and 5 not in [one["truth"] for one in away["errors"]]
+    assert 5 not in front.differing(scored(root), away)["truth"].tolist()
+
+
+def test_a_merge_names_the_others_and_points_at_what_is_foreign(root: Path) -> None:
+    truth, _ = labels()
+    merged = np.where(truth > 0, 1, 0)
+    mitoem.add_labels("bars", "merged", merged, data=root)
+    first = next(one for one in errors(root, "merged") if one["truth"] == 1)
+    assert (first["kind"], first["others"], first["lost"]) == ("merge", (5,), 0)
+    assert truth[tuple(first["point"])] == 5

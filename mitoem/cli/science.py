@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from mitoem.geometry import Box
 from mitoem.volume import Volume
 
 if TYPE_CHECKING:
-    from mitoem.inference import Prediction
+    from mitoem.inference import DecodeParameters, Prediction
 
 Answer = dict[str, Any]
 
@@ -76,6 +77,9 @@ def _add_predict(commands: Any, shared: argparse.ArgumentParser) -> None:
     one.add_argument("--box", type=box, metavar="z0:z1,y0:y1,x0:x1", help="default: all of it")
     one.add_argument("--model", type=Path, metavar="FILE.onnx")
     one.add_argument("--out", type=Path, metavar="FILE.h5,.tif,.nii.gz,.npz,.zarr")
+    one.add_argument("--decode", type=_decode, metavar="mask=A,seed=B,…", help=(
+        "thresholds of separating instances, as the pages name them"
+    ))  # fmt: skip
     one.add_argument("--flips", action="store_true", help="mean over mirror images, 4 × the time")
     one.add_argument("--blocks", action="store_true", help=(
         "in blocks of bounded memory, as is done unasked where memory is short; the same "
@@ -178,7 +182,8 @@ def _predict(arguments: argparse.Namespace, console: Console) -> Answer:
         answer["out"] = str(arguments.out)
     if arguments.save:
         mirrored = ", mean over mirror images" if arguments.flips else ""
-        made = f"{found.model} {found.model_sha256[:12]} on {region}{mirrored}"
+        thresholds = ", ".join(f"{k} {v:g}" for k, v in asdict(found.parameters).items())
+        made = f"{found.model} {found.model_sha256[:12]} on {region}{mirrored}; {thresholds}"
         front.add_labels(
             volume, arguments.save, found.labels,
             offset=region.start, provenance=made, overwrite=arguments.overwrite,
@@ -200,11 +205,13 @@ def _predicted(
         with contextlib.suppress(MemoryShort):
             return front.predict(
                 volume, region,
-                model=arguments.model, flips=arguments.flips, progress=console.progress,
+                model=arguments.model, decode=arguments.decode, flips=arguments.flips,
+                progress=console.progress,
             )  # fmt: skip
     return front.predict_blocks(
         volume, region,
-        model=arguments.model, flips=arguments.flips, data=arguments.data,
+        model=arguments.model, decode=arguments.decode, flips=arguments.flips,
+        data=arguments.data,
         scheduler=arguments.scheduler, progress=console.progress,
     )  # fmt: skip
 
@@ -226,6 +233,18 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:
         arguments.errors.write_text(listed.to_csv(index=False), encoding="utf-8")
     answer: Answer = found.to_json()
     return answer | {"text": json.dumps(answer, indent=1).splitlines()}
+
+
+def _decode(text: str) -> DecodeParameters:
+    from mitoem.errors import RequestInvalid
+    from mitoem.inference import DecodeParameters
+
+    try:
+        given = {name: float(value) for name, value in (one.split("=") for one in text.split(","))}
+        return DecodeParameters(**given)
+    except (TypeError, ValueError, RequestInvalid) as error:
+        known = ", ".join(one.name for one in fields(DecodeParameters))
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; known: {known}") from error
 
 
 def _thresholds(text: str) -> tuple[int, int]:

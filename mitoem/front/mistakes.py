@@ -45,6 +45,7 @@ class Mistake:
     predictions: tuple[int, ...]
     partner: int
     point: Index
+    others: tuple[int, ...] = ()
 
 
 def name_of(error: Mapping[str, Any]) -> str:
@@ -89,7 +90,7 @@ def _row(
     window = (volume.info.grey.p1, volume.info.grey.p99)
     gap = np.zeros((EDGE, GAP, 3), np.uint8)
     parts = [
-        _labels(grey, true, (mistake.truth,), window),
+        _labels(grey, true, (mistake.truth, *mistake.others), window),
         _labels(grey, found, mistake.predictions, window),
         _difference(grey, true, found, mistake, window),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -13,23 +13,25 @@ IOU_APART: Final = 0.1
 _CORRECT: Final[Mapping[str, Any]] = {"kind": "correct", "iou": None, "lost": 0}
 
 
-def differing(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
-) -> pd.DataFrame:
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> pd.DataFrame:
     """True instances of which two predictions make something else, most voxels at stake first.
 
-    ``first`` and ``second`` are lists of errors as ``Scores.to_json`` gives them. Columns: truth,
-    voxels, kind_a, iou_a, lost_a, kind_b, iou_b, lost_b, gain (voxels that b loses less than a).
-    A correct instance has no IoU there, and counts as losing nothing.
+    ``first`` and ``second`` are scores as ``Scores.to_json`` gives them. Columns: truth, voxels,
+    kind_a, iou_a, lost_a, kind_b, iou_b, lost_b, gain (voxels that b loses less than a). A correct
+    instance has no IoU there, and counts as losing nothing; one that only one of the two scorings
+    saw, as the other prediction does not cover it, is left out.
     """
-    a, b = ({one["truth"]: one for one in errors if one["truth"]} for errors in (first, second))
+    a, b = (
+        {one["truth"]: one for one in found["errors"] if one["truth"]} for found in (first, second)
+    )
+    seen = [wrong.keys() | set(found["correct"]) for wrong, found in ((a, first), (b, second))]
     rows = []
-    for truth in sorted(a.keys() | b.keys()):
+    for truth in sorted((a.keys() | b.keys()) & seen[0] & seen[1]):
         one, other = a.get(truth, _CORRECT), b.get(truth, _CORRECT)
         same = one["kind"] == other["kind"]
         if same and abs(one["iou"] - other["iou"]) < IOU_APART:
             continue
-        voxels = (a.get(truth) or b[truth])["voxels"]
+        voxels = max(side[truth]["voxels"] for side in (a, b) if truth in side)
         sides = [side[name] for side in (one, other) for name in ("kind", "iou", "lost")]
         rows.append((truth, voxels, *sides, one["lost"] - other["lost"]))
     columns = ["truth", "voxels", "kind_a", "iou_a", "lost_a", "kind_b", "iou_b", "lost_b", "gain"]

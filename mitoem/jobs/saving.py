@@ -53,7 +53,12 @@ def run(job: Job) -> dict[str, Any]:
         progress=lambda fraction, message: job.report(0.6 + 0.4 * fraction, message),
         cancelled=job.cancelled,
     )
-    return {"volume": asked["volume"], "labels": job.request["name"], "instances": len(frame)}
+    return {
+        "volume": asked["volume"],
+        "labels": job.request["name"],
+        "version": volume.version(job.request["name"]),
+        "instances": len(frame),
+    }
 
 
 def predicted(source: Path) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Scores:
     size_thresholds: tuple[int, int]
 
     def to_json(self) -> dict[str, Any]:
-        """What ``evaluate --json`` prints; of the errors those that are not correct."""
+        """What ``evaluate --json`` prints: errors in full, of correct instances the true ids."""
         wrong = [asdict(one) for one in self.errors if one.kind != "correct"]
         return {
             "ap": self.ap.to_json(),
@@ -94,6 +94,7 @@ class Scores:
             "associations": asdict(self.associations),
             "error_counts": dict(sorted(Counter(one.kind for one in self.errors).items())),
             "errors": wrong,
+            "correct": sorted(one.truth for one in self.errors if one.kind == "correct"),
             "counts": {
                 "truth_instances": self.truth_instances,
                 "predicted_instances": self.predicted_instances,

@@ -32,16 +32,18 @@ LOOSE_BELOW: Final = 0.75
 class InstanceError:
     """What became of one truth instance, or of one prediction that has no truth (``truth`` 0).
 
-    ``predictions`` are those of its group; ``iou`` and ``lost`` refer to its own ``partner``, the
-    prediction that shares most with it and with no other instance more (0: it has none; of an
-    invented prediction that itself). ``lost`` voxels are those
-    of the instance outside its partner and those of the partner in the background; ``point`` is a
-    voxel (z, y, x) in the middle of the longest run of the largest lost part.
+    ``predictions`` are those of its group, ``others`` its other true instances; ``iou`` and
+    ``lost`` refer to its own ``partner``, the prediction that shares most with it and with no
+    other instance more (0: it has none; of an invented prediction that itself). ``lost`` voxels
+    are those of the instance outside its partner and those of the partner in the background;
+    ``point`` is a voxel (z, y, x) in the middle of the longest run of the largest lost part, or
+    of what the partner takes of another true instance.
     """
 
     kind: Kind
     truth: int
     predictions: tuple[int, ...]
+    others: tuple[int, ...]
     partner: int
     voxels: int
     iou: float
@@ -135,38 +137,48 @@ def _partners(pairs: Pairs, groups: Groups) -> npt.NDArray[np.intp]:
 
 def _typed(table: Contingency, pairs: Pairs, groups: Groups) -> list[InstanceError]:
     """Every truth instance, and every prediction in a group without truth."""
-    members: dict[int, list[int]] = {}
-    for one, group in zip(pairs.prediction_ids.tolist(), groups.prediction.tolist(), strict=True):
-        members.setdefault(group, []).append(one)
+    members = _members(pairs.prediction_ids, groups.prediction)
+    truths = _members(pairs.truth_ids, groups.truth)
     partner, iou = _partners(pairs, groups), pairs.iou
-    parts = _rows_of(table.truth)
-    claims = _rows_of(np.where(table.truth == 0, table.prediction, 0))
+    parts, shares = _rows_of(table.truth), _rows_of(table.prediction)
     errors = []
     for place, one in enumerate(pairs.truth_ids.tolist()):
         row, group, rows = partner[place], int(groups.truth[place]), parts[one]
-        own, overlap, wrong = 0, 0.0, rows
+        own, overlap, wrong, foreign = 0, 0.0, rows, rows[:0]
         if row >= 0:
             own, overlap = int(pairs.prediction_ids[pairs.prediction[row]]), float(iou[row])
-            wrong = rows[table.prediction[rows] != own]
-            wrong = np.concatenate([wrong, claims.get(own, wrong[:0])])
+            taken = shares[own]
+            foreign = taken[(table.truth[taken] > 0) & (table.truth[taken] != one)]
+            wrong = np.concatenate(
+                [rows[table.prediction[rows] != own], taken[table.truth[taken] == 0]]
+            )
+        worst = np.concatenate([wrong, foreign])
         errors.append(
             InstanceError(
                 kind=_kind(int(groups.truths[group]), int(groups.predictions[group]), overlap),
                 truth=one,
                 predictions=tuple(members.get(group, ())),
+                others=tuple(other for other in truths[group] if other != one),
                 partner=own,
                 voxels=int(pairs.truth_sizes[place]),
                 iou=overlap,
                 lost=int(table.voxels[wrong].sum()),
-                point=_point(table, wrong if wrong.size else rows),
+                point=_point(table, worst if worst.size else rows),
             )
         )
-    shares = _rows_of(table.prediction)
     for place in np.flatnonzero(groups.truths[groups.prediction] == 0).tolist():
         one, size = int(pairs.prediction_ids[place]), int(pairs.prediction_sizes[place])
         point = _point(table, shares[one])
-        errors.append(InstanceError("invented", 0, (one,), one, size, 0.0, size, point))
+        errors.append(InstanceError("invented", 0, (one,), (), one, size, 0.0, size, point))
     return errors
+
+
+def _members(ids: npt.NDArray[np.uint32], groups: npt.NDArray[np.intp]) -> dict[int, list[int]]:
+    """Ids by their group."""
+    found: dict[int, list[int]] = {}
+    for one, group in zip(ids.tolist(), groups.tolist(), strict=True):
+        found.setdefault(group, []).append(one)
+    return found
 
 
 def _kind(truths: int, predictions: int, iou: float) -> Kind:

@@ -20,7 +20,8 @@ MOST_PREDICTIONS = 300
 async def picture(request: Request) -> Response:
     """Truth, prediction and difference in three planes, as a JPEG.
 
-    ``labels`` are the truth; ``?truth=``, ``?predictions=``, ``?partner=`` name the instances,
+    ``labels`` are the truth; ``?truth=``, ``?others=``, ``?predictions=``, ``?partner=`` name
+    the instances,
     ``?field=`` is the width of tissue in nm.
     """
     volume = await access.volume(request)
@@ -34,6 +35,7 @@ async def picture(request: Request) -> Response:
         ),
         partner=integer(word(request, "partner", default="0"), what="partner"),
         point=(z, y, x),
+        others=integers(word(request, "others"), what="others", most=MOST_PREDICTIONS),
     )
     field = integer(word(request, "field", default="1500"), what="field")
     version = " ".join(volume.version(one) for one in ("image", truth, prediction))

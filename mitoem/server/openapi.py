@@ -78,6 +78,7 @@ ROUTES: Final[Mapping[str, Route]] = {
         "Truth, prediction and difference around a voxel, in three planes",
         {
             "truth": INTEGER,
+            "others": _IDS,
             "predictions": _IDS,
             "partner": INTEGER,
             "field": {"type": "integer", "minimum": 300, "maximum": 20000},

@@ -71,6 +71,10 @@ VIEWER = "viewer"
 """Key of the viewer's mount, whose state the session holds."""
 
 _WORDS, _SENT, _PAGE, _ACTED = "mitoem_words", "mitoem_sent", "mitoem_page", "mitoem_acted"
+_SET_AT, _TOLD = "mitoem_set_at", "mitoem_told"
+_UNHEARD_SECONDS = 0.8
+"""How long a widget may still say what it showed before its word was set elsewhere."""
+
 _STALE_SECONDS = 0.3
 """How long a click may still come with the address from before the last one we wrote."""
 
@@ -115,6 +119,20 @@ def begin(page: str) -> None:
         sent.append(query)
         insist(VIEWER)
     st.session_state[_PAGE] = page
+    st.session_state[_TOLD] = []
+
+
+def tell(name: str, expected: str, shown: str) -> None:
+    """Say that a word of the address could not be had; once in a run."""
+    found = word(name, "")
+    line = f"{name}={found[:40]} (expected {expected}); showing {shown}"
+    if line not in st.session_state[_TOLD]:
+        st.session_state[_TOLD].append(line)
+
+
+def told() -> list[str]:
+    """What was said of words in this run."""
+    return list(st.session_state[_TOLD])
 
 
 def _viewer_moved() -> bool:
@@ -134,6 +152,13 @@ def change(**words: str | None) -> None:
 
     Without words: a person has acted, and the query of this run is no wish.
     """
+    put(**words)
+    times = st.session_state.setdefault(_SET_AT, {})
+    times |= dict.fromkeys(words, time.monotonic())
+
+
+def put(**words: str | None) -> None:
+    """``change``, for the very widget that shows the word."""
     now = dict(_words())
     for name, value in words.items():
         if value is None:
@@ -142,6 +167,15 @@ def change(**words: str | None) -> None:
             now[name] = value
     st.session_state[_WORDS] = now
     st.session_state[_ACTED] = True
+
+
+def just_set(name: str) -> bool:
+    """Whether a word was set a moment ago by other than its widget.
+
+    The browser may not have heard of it yet: what the widget says then is the value from before.
+    """
+    at = st.session_state.get(_SET_AT, {}).get(name, -1.0)
+    return bool(time.monotonic() - at < _UNHEARD_SECONDS)
 
 
 def enter(volume: str) -> None:

@@ -129,7 +129,7 @@ def _of_view(at: Here) -> Box:
     size = [
         column.number_input(
             f"{axis} voxels",
-            min_value=4 if axis == "z" else 32,
+            min_value=min(4 if axis == "z" else 32, at.info.shape[n]),
             max_value=int(at.info.shape[n]),
             value=min(DEFAULT[n], at.info.shape[n]),
             step=8 if axis == "z" else 64,

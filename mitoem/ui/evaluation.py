@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from mitoem.ui.address import Here
 
 NONE = "none"
 """What stands for no second prediction."""
+
+PARTS = ("Errors", "Scores", "Two predictions", "Thresholds")
+"""Parts of the page."""
 
 _LOOK = 200
 """Runs among which an earlier scoring is looked for."""
@@ -61,7 +65,7 @@ def choose(at: Here) -> tuple[Sides, str] | None:
             vertical_alignment="center",
         ),
     ):
-        part = _part(sides)
+        part = _part()
         if not address.word("upload", ""):
             with st.popover("Upload labels", icon=":material/upload:"):
                 uploads.prediction(at)
@@ -130,10 +134,28 @@ def _request(at: Here, truth: str, prediction: str) -> dict[str, Any]:
     }
 
 
-def foot(at: Here, sides: Sides, state: RunState, found: dict[str, Any]) -> None:
-    """One line: what was scored, and by which rules; and the way to do it anew."""
+def apart(sides: Sides, states: Sequence[RunState]) -> None:
+    """A line that two predictions, scored in different boxes, must not be compared without."""
+    boxes = [Box.parse(one.result["box"]) for one in states]
+    if len(set(boxes)) > 1:
+        panels.banner(
+            f"Scored in different boxes: {sides.prediction} in {boxes[0]}, {sides.other} in "
+            f"{boxes[1]}. Scores side by side are of different instances; instances that only one "
+            "of the two saw are left out of the comparison.",
+            tone="warning",
+        )
+
+
+def foot(
+    at: Here, sides: Sides, states: Sequence[RunState], found: Mapping[str, dict[str, Any]]
+) -> None:
+    """A line for each prediction: what was scored, by which rules; and the way to do it anew."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.caption(_where(at, sides, state, found), width="stretch")
+        lines = [
+            f"{f'{name}: ' if sides.other else ''}{_where(at, sides, state, found[name])}"
+            for name, state in zip(sides.predictions, states, strict=True)
+        ]
+        st.caption("  \n".join(lines), width="stretch")
         st.button(
             "Evaluate again",
             type="tertiary",
@@ -154,7 +176,6 @@ def _where(at: Here, sides: Sides, state: RunState, found: dict[str, Any]) -> st
     )
 
 
-def _part(sides: Sides) -> str:
+def _part() -> str:
     """Which part of the page is shown."""
-    options = ["Errors", "Scores", *(["Two predictions"] if sides.other else []), "Thresholds"]
-    return words.segments("part", "Part", options, options[0])
+    return words.segments("part", "Part", PARTS, PARTS[0])

@@ -24,13 +24,14 @@ def main() -> None:
         st.switch_page(pages[0])
     at, problem = _here()
     controls.line(at)
-    if at:
-        panels.notices([one.message for one in at.notices])
+    notices = st.container()
     if problem and not (isinstance(problem, VolumeNotFound) and name in menu.WITHOUT_VOLUME):
         panels.error(problem)
     elif at or name in menu.WITHOUT_VOLUME:
         with panels.edge():
             chosen.run()
+    with notices:
+        panels.notices([*([one.message for one in at.notices] if at else []), *address.told()])
     address.emit(_here()[0])
 
 

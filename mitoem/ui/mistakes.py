@@ -15,7 +15,7 @@ from mitoem.errors import BoxInvalid, MitoEMError
 from mitoem.front import Judgement
 from mitoem.geometry import Box
 from mitoem.render.scale import named
-from mitoem.ui import address, menu, modules, snippets
+from mitoem.ui import address, menu, modules, panels, snippets
 from mitoem.ui import cache as kept
 from mitoem.ui.address import Here
 
@@ -35,8 +35,15 @@ def browse(at: Here, found: Mapping[str, Any], truth: str, prediction: str) -> N
     if not errors:
         st.caption("Every instance is correct.")
         return
+    name = address.word("error", "")
+    if name and name not in {front.name_of(one) for one in errors}:
+        address.tell("error", "an error of these two label sets", "the first")
     judged = front.judgements(at.volume, truth, prediction, data=kept.data())
     rows = _filtered(errors, judged, found["size_thresholds"])
+    if not rows:
+        panels.empty("No error is left", "The filters above, taken together, keep none.")
+        st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=_clear)
+        return
     component = _component()
     component(
         key="mistakes",
@@ -97,7 +104,10 @@ def _pills(
 ) -> frozenset[str]:
     """Several of some options, as a word of the address; none chosen means all."""
     key = f"mistakes_{word}"
-    chosen = [one for one in address.word(word, "").split(",") if one in options]
+    asked = [one for one in address.word(word, "").split(",") if one]
+    chosen = [one for one in asked if one in options]
+    if len(chosen) < len(asked):
+        address.tell(word, f"some of {', '.join(options)}", ", ".join(chosen) or "all")
     st.session_state[key] = chosen
 
     def write() -> None:
@@ -140,7 +150,8 @@ def _data(
     prediction: str,
 ) -> dict[str, Any]:
     legend = named(front.KINDS, order=front.KINDS)[1]
-    shown = ("kind", "truth", "predictions", "partner", "voxels", "iou", "lost", "point")
+    shown = ("kind", "truth", "predictions", "others", "partner", "voxels", "iou", "lost",
+             "point")  # fmt: skip
     voxel_size = at.info.voxel_size
     return {
         "base": modules.base(),
@@ -159,6 +170,10 @@ def _data(
         "difference": {name: f"rgb({r},{g},{b})" for name, (r, g, b) in front.DIFFERENCE.items()},
         "offered": list(front.VERDICTS),
     }
+
+
+def _clear() -> None:
+    address.change(kinds=None, sizes=None, judged=None, place=None)
 
 
 def _go() -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from mitoem import jobs
 from mitoem.errors import RunNotFound
 from mitoem.jobs import RunState
+from mitoem.scores import NO_TRUTH
 from mitoem.ui import address, panels, results, runs
 from mitoem.ui.address import Here
 
@@ -19,7 +20,7 @@ _LOOK = 400
 
 def show(at: Here, prediction: str) -> None:
     """Sliders, and what they change; only separating and scoring are done again."""
-    made = maker(at.info.name, prediction)
+    made = maker(at, prediction)
     if made is None:
         panels.empty(
             f"{prediction} has no probabilities here",
@@ -45,12 +46,13 @@ def show(at: Here, prediction: str) -> None:
             results.save(state, at.info)
 
 
-def maker(volume: str, labels: str) -> RunState | None:
-    """The finished run whose result was saved under this name, while it is on disk."""
+def maker(at: Here, labels: str) -> RunState | None:
+    """The finished run whose result these very labels are, while it is on disk."""
+    wanted = (at.info.name, labels, at.volume.version(labels))
     for one in jobs.runs(runs.root(), last=_LOOK):
         if one.kind != "save" or one.state != "done":
             continue
-        if (one.result["volume"], one.result["labels"]) != (volume, labels):
+        if tuple(one.result.get(name) for name in ("volume", "labels", "version")) != wanted:
             continue
         try:
             found = jobs.status(runs.root(), str(one.request["of"]))
@@ -83,7 +85,7 @@ def _scores(made: RunState, state: RunState) -> None:
          results.value(now, group, threshold, name))
         for group, threshold, name, title in results.SHOWN
     ]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["Score", "Saved", "Now"])
+    frame = pd.DataFrame(rows, columns=["Score", "Saved", "Now"]).replace(NO_TRUTH, float("nan"))
     frame["Change"] = frame["Now"] - frame["Saved"]
     number = st.column_config.NumberColumn(format="%.3f")
     signed = st.column_config.NumberColumn(format="%+.3f")

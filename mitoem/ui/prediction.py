@@ -7,10 +7,14 @@ from typing import Any
 import streamlit as st
 
 from mitoem import jobs
+from mitoem.errors import RunNotFound
 from mitoem.geometry import Box
 from mitoem.manifest import VolumeInfo
 from mitoem.ui import address, cache, panels, results, runs
 from mitoem.ui.address import Here
+
+KINDS = ("predict", "decode")
+"""Kinds of run that make a prediction."""
 
 _EARLIER = 12
 _LOOK = 60
@@ -60,19 +64,27 @@ def truth(info: VolumeInfo, box: Box) -> str | None:
 
 def earlier(at: Here) -> None:
     """Runs of this server, newest first, to come back to."""
-    found = [one for one in jobs.runs(runs.root(), last=_LOOK) if one.kind in ("predict", "decode")]
+    found = [one for one in jobs.runs(runs.root(), last=_LOOK) if one.kind in KINDS]
     if not found:
         return
     with st.expander(f"Earlier runs ({len(found)})"):
         for one in found[:_EARLIER]:
             request = runs.asked(one)
             st.button(
-                f"{one.id[:6]} · {request['volume']} · {request['box']} · {one.state}",
+                f"{one.created[11:19]} · {request['volume']} · {request['box']} · {_what(one)}",
                 key=f"earlier_{one.id}",
                 type="tertiary",
                 on_click=_revisit,
                 args=(one.id, request["volume"], at.info.name),
             )
+
+
+def _what(state: jobs.RunState) -> str:
+    """What tells a run from others of the same box: its thresholds, or how it ended."""
+    if state.state != "done":
+        return state.state
+    values = [f"{state.result['decode'][name]:.2f}" for name in ("mask", "seed", "contour")]
+    return ("thresholds " if state.kind == "decode" else "network, ") + " ".join(values)
 
 
 def _revisit(run_id: str, volume: str, current: str) -> None:
@@ -81,10 +93,19 @@ def _revisit(run_id: str, volume: str, current: str) -> None:
     address.change(run=run_id, save=None)
 
 
-def show(run_id: str) -> None:
-    """One run: waiting, ended without a result, or its result."""
+def show(at: Here | None, run_id: str) -> None:
+    """One run: waiting, ended without a result, or its result; in the frame of its volume.
+
+    Raises RunNotFound, also for a run that is no prediction.
+    """
     state = jobs.status(runs.root(), run_id)
+    if state.kind not in KINDS:
+        raise RunNotFound(f"run {run_id} is no prediction, but {state.kind!r}")
     request = runs.asked(state)
+    if at and at.info.name != request["volume"] and request["volume"] in cache.volume_names():
+        address.enter(request["volume"])
+        address.change(run=run_id)
+        address.rerun()
     st.subheader(f"3  Run {run_id[:6]} · {request['volume']} · {request['box']}")
     if not state.finished:
         runs.waiting(run_id)

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mitoem import export, jobs, tables
+from mitoem.errors import RunFailed, VolumeExists
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.manifest import VolumeInfo
@@ -78,23 +79,35 @@ def _number(value: float) -> str:
     return "–" if value < 0 else f"{value:.3f}"
 
 
+def _complete(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Scores of complete instances, where some are."""
+    told: Mapping[str, Any] | None = found.get("complete")
+    return told if told and told["accuracy"]["0.5"]["f1"] >= 0 else None
+
+
 def _cut(found: Mapping[str, Any]) -> str:
-    """What became of the instances that a face of the crop cuts; older runs scored them too."""
-    if not found.get("complete"):
+    """What became of the instances that a face of the crop cuts."""
+    told = found.get("complete")
+    if not told:
         return "Instances that a face of the crop cuts are scored as they are."
-    left_out = found["complete"]["excluded"]
+    left_out = told["excluded"]
+    if not _complete(found):
+        return (
+            f"A face of the scored part cuts all {left_out['truth']} true instances: they are "
+            "scored as they are. A larger crop holds complete ones."
+        )
     remain = found["counts"]["truth_instances"] - left_out["truth"]
     return (
-        f"F1 and AP-75 are of complete instances, {remain or 'here no'} true: left out are "
-        f"{left_out['truth']} true that a face of the scored part cuts, and "
-        f"{left_out['predicted']} predicted that lie mostly in these, or in the background at a "
-        f"face. With them F1 at 0.75 is {_number(found['accuracy']['0.75']['f1'])}."
+        f"F1 and AP-75 are of {remain} complete true instances: left out are {left_out['truth']} "
+        f"that a face of the scored part cuts, and {left_out['predicted']} predicted ones that lie "
+        f"mostly in them, or in the background at a face. With them F1 at 0.75 is "
+        f"{_number(found['accuracy']['0.75']['f1'])}."
     )
 
 
 def value(found: Mapping[str, Any], group: str, threshold: str, name: str) -> float:
-    """One of the scores of ``SHOWN``: of complete instances, where cut ones were left out."""
-    values = (found.get("complete") or found)[group] if group else found
+    """One of the scores of ``SHOWN``: of complete instances, where there are some."""
+    values = (_complete(found) or found)[group] if group else found
     return float((values[threshold] if threshold else values)[name])
 
 
@@ -141,7 +154,8 @@ def table(state: RunState) -> None:
 
 def downloads(state: RunState, info: VolumeInfo) -> None:
     """The table and the labels, written when they are asked for."""
-    stem = f"{info.name}_{state.id}{'_synthetic' if info.synthetic else ''}"
+    box = str(runs.asked(state)["box"]).replace(":", "-").replace(",", "_")
+    stem = f"{info.name}_{box}_{state.id[:6]}{'_synthetic' if info.synthetic else ''}"
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Table CSV",
@@ -176,7 +190,11 @@ def save(state: RunState, info: VolumeInfo) -> None:
     with st.form(f"save_{state.id}", border=False):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         name = left.text_input("Save as labels", value=_free_name(info))
-        if right.form_submit_button("Save", width="stretch"):
+        pressed = right.form_submit_button("Save", width="stretch")
+    if pressed:
+        with panels.edge():
+            if name.strip() in {one.name for one in info.labels}:
+                raise VolumeExists(f"volume {info.name!r} has labels {name.strip()!r} already")
             address.change(save=runs.start("save", {"of": state.id, "name": name.strip()}))
             address.rerun()
 
@@ -186,7 +204,13 @@ def saved(run_id: str) -> None:
     state = jobs.status(runs.root(), run_id)
     if not state.finished:
         runs.waiting(run_id)
-    elif runs.ended(state):
+    elif state.state != "done":
+        panels.error(RunFailed(state.error or f"saving was {state.state}"))
+        st.button(
+            "Choose another name", key=f"anew_{run_id}", on_click=address.change,
+            kwargs={"save": None},
+        )  # fmt: skip
+    else:
         volume, labels = state.result["volume"], state.result["labels"]
         st.success(f"Saved as labels “{labels}” of {volume}, {state.result['instances']} instances")
         if st.button("Show in Explore", key=f"show_{run_id}"):
@@ -207,8 +231,11 @@ def code(state: RunState) -> None:
     flips = bool(request.get("flips"))
     mirrored, line = (" --flips", "    flips=True,\n") if flips else ("", "")
     st.code(
-        f"python -m mitoem predict {volume} --box {box}{mirrored} --out labels.h5",
+        f"python -m mitoem predict {volume} --box {box}{mirrored} "
+        f"--decode {','.join(f'{k}={v:g}' for k, v in state.result['decode'].items())} "
+        "--out labels.h5",
         language="bash",
+        wrap_lines=True,
     )
     st.code(
         "import mitoem\n"

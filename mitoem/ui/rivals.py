@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from mitoem import front
-from mitoem.ui import address
+from mitoem.ui import address, panels
 from mitoem.ui.evaluation import Sides
 
 _COLUMNS = {
@@ -19,9 +19,18 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def show(sides: Sides, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+def show(sides: Sides, first: Mapping[str, Any], second: Mapping[str, Any] | None) -> None:
     """A table of true instances that came out differently; a row leads to either error."""
-    frame = front.differing(first["errors"], second["errors"])
+    if second is None:
+        panels.empty(
+            "No second prediction is chosen",
+            "Choose one under “Beside it”: then the instances on which the two differ stand here.",
+        )
+        return
+    if not all("correct" in one for one in (first, second)):
+        st.caption("Scored by an older version: evaluate again.")
+        return
+    frame = front.differing(first, second)
     better, worse = int((frame["gain"] > 0).sum()), int((frame["gain"] < 0).sum())
     invented = [one["error_counts"].get("invented", 0) for one in (first, second)]
     st.caption(

@@ -17,13 +17,22 @@ from mitoem import jobs
 from mitoem.errors import RunFailed
 from mitoem.geometry import Box, Index
 from mitoem.jobs import RunState
-from mitoem.ui import address, cache, stack
+from mitoem.ui import address, cache, panels, stack
 from mitoem.volume import Volume
 
 POLL_SECONDS = 0.3
 
 _SO_FAR = (255.0, 150.0, 0.0)
 """Colour of what the network has found while it runs."""
+
+
+_ADVICE = {
+    "ImageInvalid": "There is nothing to see in this crop: choose another.",
+    "MemoryShort": "Choose a smaller crop, or run it from the command line, by blocks.",
+    "ModelInvalid": "The server's model file is missing or damaged: install the explorer anew.",
+    "VolumeNotFound": "The volume was removed.",
+}
+"""What to do about a run that failed, by the name of its error."""
 
 
 def root() -> Path:
@@ -98,15 +107,18 @@ def ended(state: RunState) -> bool:
     if state.state == "done":
         return True
     if state.state == "failed":
-        raise RunFailed(state.error)
-    text = "You stopped this run." if state.state == "cancelled" else state.error
-    with st.container(border=True):
-        st.markdown(f"**{state.state.capitalize()}**")
-        st.caption(text)
-        if st.button("Run it again", key=f"again_{state.id}"):
-            address.change(run=jobs.resubmit(root(), state.id))
-            address.rerun()
+        panels.error(RunFailed(state.error))
+        st.caption(_ADVICE.get(state.fault, "Choose another crop, or try once more."))
+    else:
+        text = "You stopped this run." if state.state == "cancelled" else state.error
+        panels.empty(state.state.capitalize(), text)
+    if state.kind in ("predict", "decode"):
+        st.button("Run it again", key=f"again_{state.id}", on_click=_again, args=(state.id,))
     return False
+
+
+def _again(run_id: str) -> None:
+    address.change(run=jobs.resubmit(root(), run_id))
 
 
 def table(run_id: str) -> pd.DataFrame:

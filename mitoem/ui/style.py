@@ -33,6 +33,7 @@ _CSS = """
 [class*="st-key-facts_"] table { table-layout: fixed; }
 .st-key-filter_chips button { min-height: 1.7rem; padding: 0 .55rem; font-size: .8rem; }
 .st-key-filter_chips button p { font-size: .8rem; }
+[data-testid="stButtonGroup"] > div { flex-wrap: wrap; row-gap: .25rem; }
 .st-key-help_keys { max-width: 46rem; }
 .st-key-help_versions { max-width: 46rem; }
 .st-key-metrics_table table { table-layout: fixed; }

@@ -27,8 +27,8 @@ WIDTH = 560
 
 _ADVICE = {
     "VoxelSizeMissing": "Type its voxel size below; it is never guessed.",
-    "SourceUnsupported": "Correct what is asked below, or choose another file.",
-    "SourceUnreadable": "Name the array in the file below, or choose another file.",
+    "SourceUnsupported": "This cannot be taken in as it is: choose another file.",
+    "SourceUnreadable": "The file is damaged, or no such image: choose another.",
     "VolumeExists": "Choose another name below.",
     "ShapeMismatch": "Correct the offset below, or choose labels of this volume.",
     "BoxOutside": "Correct the offset below, or choose labels of this volume.",
@@ -184,7 +184,9 @@ def _told(state: RunState) -> _File | None:
         if state.kind == "ingest" and state.fault == "SourceUnsupported" and deep:
             st.caption("Rescale its grey values to 8 bit below.")
         else:
-            st.caption(_ADVICE.get(state.fault, "Try again, or choose another file."))
+            several = state.fault == "SourceUnreadable" and file.lower().endswith(fields.SEVERAL)
+            usual = _ADVICE.get(state.fault, "Try again, or choose another file.")
+            st.caption("Name the array below, or choose another file." if several else usual)
         try:
             path = files.kept(runs.root(), file)
         except SourceNotFound:

@@ -20,8 +20,7 @@ def choice(
     bare: bool = False,
 ) -> str:
     """A select box, ``bare`` without its label; a word that is no option shows the default."""
-    found = address.word(word, default)
-    st.session_state[_key(word)] = found if found in options else default
+    st.session_state[_key(word)] = _one_of(word, options, default)
     chosen = st.selectbox(
         label, options, key=_key(word), format_func=names, on_change=_write, args=(word, default),
         label_visibility="collapsed" if bare else "visible",
@@ -31,8 +30,7 @@ def choice(
 
 def segments(word: str, label: str, options: Sequence[str], default: str) -> str:
     """A row of buttons of which one is on."""
-    found = address.word(word, default)
-    st.session_state[_key(word)] = found if found in options else default
+    st.session_state[_key(word)] = _one_of(word, options, default)
     chosen = st.segmented_control(
         label, options, key=_key(word), required=True, on_change=_write, args=(word, default),
         label_visibility="collapsed",
@@ -72,11 +70,22 @@ def theme() -> Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
+def _one_of(word: str, options: Sequence[str], default: str) -> str:
+    """The option that a word names; the default, and a notice, where it names none."""
+    found = address.word(word, default)
+    if found in options:
+        return found
+    address.tell(word, f"one of {', '.join(options[:8])}", default)
+    return default
+
+
 def _key(word: str) -> str:
     return f"word_{word}"
 
 
 def _write(word: str, default: str) -> None:
+    if address.just_set(word):
+        return
     value = st.session_state[_key(word)]
     text = str(int(value)) if isinstance(value, bool) else str(value)
-    address.change(**{word: None if text == default else text})
+    address.put(**{word: None if text == default else text})

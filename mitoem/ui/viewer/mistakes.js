@@ -12,6 +12,7 @@ import { Pair } from "./pair.js";
  * @property {string} kind
  * @property {number} truth
  * @property {number[]} predictions
+ * @property {number[]} others true instances that belong with them too
  * @property {number} partner
  * @property {number} voxels
  * @property {number} iou
@@ -204,7 +205,8 @@ class Browser {
     const { truth, prediction, versions, place } = this.data;
     const mesh = (/** @type {string} */ labels, /** @type {number} */ id) =>
       `${place}/${encodeURIComponent(labels)}/meshes/${id}.glb?v=${encodeURIComponent(versions[labels])}`;
-    this.pair.show(one.truth ? [mesh(truth, one.truth)] : [], one.predictions.slice(0, 8).map((id) => mesh(prediction, id)));
+    const truths = [one.truth, ...one.others].filter(Boolean).slice(0, 8);
+    this.pair.show(truths.map((id) => mesh(truth, id)), one.predictions.slice(0, 8).map((id) => mesh(prediction, id)));
   }
 
   /** @param {Mistake} one @param {number} scale */
@@ -212,7 +214,7 @@ class Browser {
     const { place, truth, prediction, versions } = this.data;
     const field = Math.round(Math.min(Math.max(one.field * scale, FIELDS[0]), FIELDS[1]));
     const query = new URLSearchParams({
-      truth: String(one.truth), predictions: one.predictions.slice(0, 300).join(","), partner: String(one.partner),
+      truth: String(one.truth), others: one.others.slice(0, 300).join(","), predictions: one.predictions.slice(0, 300).join(","), partner: String(one.partner),
       field: String(field), v: [versions.image, versions[truth], versions[prediction]].join(" "),
     });
     return `${place}/${encodeURIComponent(truth)}/against/${encodeURIComponent(prediction)}/${one.point.join("/")}.jpg?${query}`;
@@ -273,8 +275,9 @@ function facts(one) {
   const named = (/** @type {number[]} */ ids) => (ids.length ? ids.slice(0, 6).map((id) => `#${id}`).join(", ") + (ids.length > 6 ? ` and ${ids.length - 6} more` : "") : "none");
   const lines = [
     ["Truth", one.truth ? `#${one.truth}, ${one.voxels.toLocaleString("en")} voxels` : "none"],
+    ...(one.others.length ? [["Merged with", `truth ${named(one.others)}`]] : []),
     ["Prediction", named(one.predictions)],
-    ["Overlap (IoU)", one.partner && one.truth ? `${one.iou.toFixed(3)} with #${one.partner}` : "none"],
+    ["Overlap (IoU)", one.partner && one.truth ? `${one.iou.toFixed(3)} with #${one.partner}` : one.others.length ? "none of its own" : "none"],
     ["Lost", `${one.lost.toLocaleString("en")} voxels`],
     ["Worst point", `z ${one.point[0]}, y ${one.point[1]}, x ${one.point[2]}`],
   ];

@@ -7,7 +7,7 @@ import { PLOTLY_URL, loadPlotly } from "./library.js";
 import { trace } from "./surfaces.js";
 
 const COLOURS = { truth: "#468cff", prediction: "#ff9600" };
-const OPACITY = 0.55;
+const OPACITY = { truth: 0.75, prediction: 0.35 }; // the truth lies inside
 const KEPT = 40; // meshes
 
 const AXIS = { visible: false };
@@ -44,9 +44,9 @@ export class Pair {
     this.note.textContent = this.made ? "" : "Loading surfaces …";
     try {
       const Plotly = await loadPlotly(PLOTLY_URL);
-      const part = async (/** @type {string} */ url, /** @type {string} */ color) => ({ ...trace(await this.mesh(url), 0), color, opacity: OPACITY, hoverinfo: "skip", hovertemplate: undefined });
+      const part = async (/** @type {string} */ url, /** @type {"truth" | "prediction"} */ side) => ({ ...trace(await this.mesh(url), 0), color: COLOURS[side], opacity: OPACITY[side], hoverinfo: "skip", hovertemplate: undefined });
       const traces = await Promise.all([
-        ...truth.map((url) => part(url, COLOURS.truth)), ...predictions.map((url) => part(url, COLOURS.prediction)),
+        ...truth.map((url) => part(url, "truth")), ...predictions.map((url) => part(url, "prediction")),
       ]);
       if (wanted !== this.wanted || !this.root.isConnected) return;
       await Plotly.react(this.plot, traces, LAYOUT, { displayModeBar: false, responsive: true, scrollZoom: true });
