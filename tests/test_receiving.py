@@ -137,7 +137,7 @@ def _deep(path: Path) -> None:
         (_half, "SourceUnreadable"),
         (_colour, "SourceUnsupported"),
         (_wide, "MemoryShort"),
-        (_deep, "DiskFull"),
+        (_deep, "SourceUnsupported"),
     ],
 )
 def test_a_file_that_cannot_be_taken_in_is_one_named_line(

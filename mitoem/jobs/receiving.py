@@ -199,17 +199,17 @@ def _look(job: Job, path: Path, *, role: Literal["image", "labels"]) -> Source:
         "voxel_size": source.voxel_size,
     }
     write_json(job.directory / FOUND, card)
-    if (voxels := math.prod(source.shape)) > MOST_VOXELS:
-        raise SourceUnsupported(
-            f"{path.name}: expected at most {MOST_VOXELS:,} voxels in an upload, found {voxels:,}; "
-            "ingest it from the command line"
-        )
     needed = SECTIONS_HELD * source.shape[1] * source.shape[2] * source.dtype.itemsize
     free = psutil.virtual_memory().available
     if needed > free:
         raise MemoryShort(
             f"{path.name}: sections of {source.shape[1]} × {source.shape[2]} voxels need about "
             f"{needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free"
+        )
+    if (voxels := math.prod(source.shape)) > MOST_VOXELS:
+        raise SourceUnsupported(
+            f"{path.name}: expected at most {MOST_VOXELS:,} voxels in an upload, found {voxels:,}; "
+            "ingest it from the command line"
         )
     return source
 

@@ -15,6 +15,7 @@ import streamlit as st
 
 from mitoem import jobs
 from mitoem.errors import MitoEMError, RunNotFound, SourceNotFound
+from mitoem.geometry import Box
 from mitoem.jobs import RunState, receiving
 from mitoem.jobs import uploads as files
 from mitoem.manifest import RESERVED
@@ -108,6 +109,7 @@ def prediction(at: Here) -> None:
     if state and state.request["volume"] != at.info.name:
         state = None
     if state and state.state == "done":
+        _say_part(at, state.result["labels"])
         address.change(prediction=state.result["labels"], upload=None)
         address.rerun()
     with st.container(width=WIDTH):
@@ -115,6 +117,14 @@ def prediction(at: Here) -> None:
             _wait(state)
         else:
             _labels(at, state)
+
+
+def _say_part(at: Here, name: str) -> None:
+    """Say where labels lie that are smaller than their volume."""
+    whole = Box.whole(at.info.shape)
+    for one in at.info.labels:
+        if one.name == name and one.coverage != (whole,):
+            st.toast(f"{name} covers {one.coverage[0]} of {whole}: it was taken as a part.")
 
 
 def _labels(at: Here, state: RunState | None) -> None:
