@@ -1,6 +1,6 @@
 """Commands that are killed at any moment: nothing is lost, nothing half there, the end the same.
 
-``MITOEM_KILLS=20`` makes it twenty kills of each command; the usual is two.
+``MITOEM_KILLS=20`` makes it twenty kills of each command; the usual is one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 import mitoem
 from mitoem import jobs
 
-KILLS = int(os.environ.get("MITOEM_KILLS", "2"))
+KILLS = int(os.environ.get("MITOEM_KILLS", "1"))
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX systems")
 

@@ -37,7 +37,7 @@ KNOWN = {
 }
 """Words that lead to something, among others: what is made up alone is mostly not there."""
 
-EXAMPLES = int(os.environ.get("MITOEM_FUZZ", "20"))
+EXAMPLES = int(os.environ.get("MITOEM_FUZZ", "12"))
 """Requests to each route, well-formed and as many malformed ones; 600 make 20,000 in all."""
 
 CHECKS = [
