@@ -429,3 +429,22 @@ def test_labels_that_were_replaced_have_no_probabilities(own_root: Path) -> None
     assert jobs.wait(own_root, jobs.runs(own_root)[0].id, seconds=60).state == "done"
     app.run()
     assert "mine has no probabilities here" in text(app)
+
+
+def test_a_scoring_of_an_older_program_is_asked_for_again(own_root: Path) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    mitoem.add_labels(volume, "guess", volume.read(layer="truth") * 0, data=own_root)
+    words = {"volume": "phantom-h", "prediction": "guess"}
+    app = visit("evaluate", words)
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    run = jobs.runs(own_root)[0].id
+    assert jobs.wait(own_root, run, seconds=60).state == "done"
+    path = jobs.directory(own_root, run) / "scores.json"
+    old = json.loads(path.read_text())
+    del old["correct"]
+    for one in old["errors"]:
+        del one["others"], one["partner"]
+    path.write_text(json.dumps(old))
+    app = visit("evaluate", words)
+    fine(app)
+    assert [one for one in app.button if one.label == "Evaluate"]

@@ -20,6 +20,9 @@ NONE = "none"
 PARTS = ("Errors", "Scores", "Two predictions", "Thresholds")
 """Parts of the page."""
 
+LATEST = "correct"
+"""Key of the scores that came last."""
+
 _LOOK = 200
 """Runs among which an earlier scoring is looked for."""
 
@@ -89,11 +92,16 @@ def _lacking(at: Here, what: str) -> None:
 
 
 def run_of(at: Here, truth: str, prediction: str) -> RunState | None:
-    """The newest run that scored these very label sets, in their present versions."""
+    """The newest run that scored these very label sets, in their present versions.
+
+    One of an older program, whose errors lack what this page shows, does not count.
+    """
     request = _request(at, truth, prediction)
     for one in jobs.runs(runs.root(), last=_LOOK):
         same = one.kind == "evaluate" and dict(one.request) | {"data": request["data"]} == request
-        if same and one.state not in ("cancelled", "interrupted"):
+        if not same or one.state in ("cancelled", "interrupted"):
+            continue
+        if one.state != "done" or LATEST in (runs.scores(one.id) or {}):
             return one
     return None
 

@@ -27,9 +27,6 @@ def show(sides: Sides, first: Mapping[str, Any], second: Mapping[str, Any] | Non
             "Choose one under “Beside it”: then the instances on which the two differ stand here.",
         )
         return
-    if not all("correct" in one for one in (first, second)):
-        st.caption("Scored by an older version: evaluate again.")
-        return
     frame = front.differing(first, second)
     better, worse = int((frame["gain"] > 0).sum()), int((frame["gain"] < 0).sum())
     invented = [one["error_counts"].get("invented", 0) for one in (first, second)]
