@@ -187,7 +187,7 @@ def _writer(run_id: str, suffix: str, info: VolumeInfo) -> Callable[[], bytes]:
 
 def save(state: RunState, info: VolumeInfo) -> None:
     """Keep the labels beside the volume, browsable on every page."""
-    with st.form(f"save_{state.id}", border=False):
+    with st.form(f"save_{runs.network(state)}", border=False):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         name = left.text_input("Save as labels", value=_free_name(info))
         pressed = right.form_submit_button("Save", width="stretch")
