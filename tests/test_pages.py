@@ -448,3 +448,18 @@ def test_a_scoring_of_an_older_program_is_asked_for_again(own_root: Path) -> Non
     app = visit("evaluate", words)
     fine(app)
     assert [one for one in app.button if one.label == "Evaluate"]
+
+
+def test_a_scoring_that_failed_can_be_asked_for_again(own_root: Path) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    mitoem.add_labels(volume, "guess", volume.read(layer="truth") * 0, data=own_root)
+    app = visit("evaluate", {"volume": "phantom-h", "prediction": "guess"})
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    run = jobs.runs(own_root)[0].id
+    assert jobs.wait(own_root, run, seconds=60).state == "done"
+    path = jobs.directory(own_root, run) / "state.json"
+    path.write_text(json.dumps({"state": "failed", "error": "the disk was full"}))
+    app.run()
+    assert not app.exception and "the disk was full" in text(app)
+    next(one for one in app.button if one.label == "Evaluate again").click().run()
+    assert jobs.runs(own_root)[0].id != run

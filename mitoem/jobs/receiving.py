@@ -44,7 +44,6 @@ SECTIONS_HELD = 120
 """Sections in memory while a volume is written: 1.83 GiB for 4096 × 4096 ones, see
 ``docs/benchmarks.md``."""
 
-
 MOST_VOXELS = 4_000_000_000
 """Of an upload, once it is unpacked: a few kilobytes may hold any number of zeros."""
 

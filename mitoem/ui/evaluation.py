@@ -123,6 +123,7 @@ def ready(at: Here, sides: Sides) -> tuple[RunState, ...] | None:
             runs.waiting(state.id)
             return None
     if not all(runs.ended(state) for state in states):
+        _again(at, sides)
         return None
     return tuple(states)
 
@@ -164,13 +165,17 @@ def foot(
             for name, state in zip(sides.predictions, states, strict=True)
         ]
         st.caption("  \n".join(lines), width="stretch")
-        st.button(
-            "Evaluate again",
-            type="tertiary",
-            icon=":material/refresh:",
-            on_click=_start,
-            args=(at, sides.truth, list(sides.predictions)),
-        )
+        _again(at, sides)
+
+
+def _again(at: Here, sides: Sides) -> None:
+    st.button(
+        "Evaluate again",
+        type="tertiary",
+        icon=":material/refresh:",
+        on_click=_start,
+        args=(at, sides.truth, list(sides.predictions)),
+    )
 
 
 def _where(at: Here, sides: Sides, state: RunState, found: dict[str, Any]) -> str:

@@ -115,9 +115,6 @@ def _groups(found: Mapping[str, Found], key: str) -> None:
                     "F1": told["f1"] if told["f1"] >= 0 else None,
                 }
             )
-    if not rows:
-        st.caption("Scored before groups were counted: evaluate again.")
-        return
     score = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         pd.DataFrame(rows).sort_values("Group", key=_order, kind="stable"),
