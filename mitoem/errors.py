@@ -5,6 +5,7 @@ MitoEMError
 ├── VolumeNotFound         (FileNotFoundError)  no complete volume of that name in any root
 ├── VolumeExists           (FileExistsError)    ingest or rename onto a name that is taken
 ├── VolumeInvalid          (ValueError)         volume.json or the OME metadata does not parse
+├── AccessInvalid          (ValueError)         rules of who may see what that cannot be followed
 ├── LabelsNotFound         (LookupError)        the volume has no label set of that name
 ├── InstanceNotFound       (LookupError)        no instance with that id in the label set
 ├── TableMissing           (FileNotFoundError)  labels that were never measured
@@ -20,29 +21,48 @@ MitoEMError
 ├── LabelsInvalid          (ValueError)         labels that are floats, negative, or beyond uint32
 ├── VoxelSizeMissing       (ValueError)         a source that does not say its voxel size
 ├── DiskFull               (OSError)            not enough free space, before or during a write
-├── MemoryShort            (MemoryError)        work that would need more memory than is free
+├── DiskReadOnly           (PermissionError)    a disk or a folder that takes no writing
+├── MemoryShort            (MemoryError)        work that needs more memory than is free for it
+├── TimeShort              (TimeoutError)       work that takes longer than it may
 ├── FilterInvalid          (ValueError)         a filter expression that does not parse or check
 ├── ImageInvalid           (ValueError)         an image that cannot be predicted on
 ├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
 ├── RequestInvalid         (ValueError)         an HTTP or job request with a bad field
 ├── ServerBusy             (RuntimeError)       more work asked for than the server takes at once
+├── LimitReached           (RuntimeError)       more asked for by one person than each may have
+├── SignInNeeded           (PermissionError)    work that a stranger may not ask for
 ├── RunNotFound            (LookupError)        no run of that id
 ├── RunFailed              (RuntimeError)       a run that ended with an error
 ├── RunCancelled           (RuntimeError)       a run that a person stopped
-└── SchedulerUnreachable   (ConnectionError)    no Dask scheduler at the address given
+└── SchedulerUnreachable   (ConnectionError)    no Dask scheduler, or no worker, at the address
 
 Messages are one line and carry both values: what was expected and what was found.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+LONGEST: Final = 1000
+"""Characters of a message: a file may hold any number of arrays with names of any length."""
+
+
+def printable(text: str) -> str:
+    """Text of a file or a person, in one line that shows what it says: nothing hidden or turned.
+
+    >>> printable("a\\nb\\u202egpj.exe")
+    'a\\\\nb\\\\u202egpj.exe'
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
 
 class MitoEMError(Exception):
     """Base of every error raised on purpose; pages and routes catch it once, at the edge."""
 
     def __str__(self) -> str:
-        """The message alone: builtin bases such as KeyError would quote it."""
-        return " ".join(str(a) for a in self.args)
+        """The message alone, printable: builtin bases such as KeyError would quote it."""
+        text = printable(" ".join(str(a) for a in self.args))
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 class NameInvalid(MitoEMError, ValueError):
@@ -59,6 +79,10 @@ class VolumeExists(MitoEMError, FileExistsError):
 
 class VolumeInvalid(MitoEMError, ValueError):
     """A volume whose metadata does not parse."""
+
+
+class AccessInvalid(MitoEMError, ValueError):
+    """Rules of who may see what that do not parse, or cannot be followed."""
 
 
 class LabelsNotFound(MitoEMError, LookupError):
@@ -121,8 +145,16 @@ class DiskFull(MitoEMError, OSError):
     """Not enough free space, before or during a write."""
 
 
+class DiskReadOnly(MitoEMError, PermissionError):
+    """A disk or a folder that takes no writing."""
+
+
 class MemoryShort(MitoEMError, MemoryError):
-    """Work that would need more memory than is free; found out before it starts."""
+    """Work that needs more memory than is free for it; where it can be, found out before."""
+
+
+class TimeShort(MitoEMError, TimeoutError):
+    """Work that was ended because it takes longer than it may."""
 
 
 class FilterInvalid(MitoEMError, ValueError):
@@ -145,6 +177,14 @@ class ServerBusy(MitoEMError, RuntimeError):
     """More work asked for than the server takes at once; the same request may succeed later."""
 
 
+class LimitReached(MitoEMError, RuntimeError):
+    """More asked for by one person than each may have at once; later it may succeed."""
+
+
+class SignInNeeded(MitoEMError, PermissionError):
+    """Work that only those may ask for who have signed in."""
+
+
 class RunNotFound(MitoEMError, LookupError):
     """No run of that id."""
 
@@ -158,4 +198,4 @@ class RunCancelled(MitoEMError, RuntimeError):
 
 
 class SchedulerUnreachable(MitoEMError, ConnectionError):
-    """No Dask scheduler answers at the address that was given."""
+    """No Dask scheduler, or no worker of it, answers at the address that was given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import files
 import h5py
+import hostile
 import numpy as np
+import psutil
 import pytest
 import tifffile
 
@@ -20,6 +23,7 @@ import mitoem
 from mitoem import jobs
 from mitoem.errors import DiskFull, NameInvalid, RequestInvalid, SourceNotFound
 from mitoem.jobs import receiving, uploads
+from mitoem.manifest import SEAL
 
 VOXEL = [30.0, 8.0, 8.0]
 IMAGE = files.image()
@@ -375,6 +379,7 @@ def test_a_prediction_that_memory_cannot_hold_fails_before_it_reads(
     facts = json.loads((root / "here" / "volume.json").read_text())
     (tmp_path / "huge").mkdir()
     facts |= {"name": "huge", "shape": [200_000, 200_000, 200_000], "labels": []}
+    del facts[SEAL]
     (tmp_path / "huge" / "volume.json").write_text(json.dumps(facts))
     try:
         ask = {"volume": "huge", "box": "0:100000,0:100000,0:100000"}
@@ -399,3 +404,55 @@ def test_a_few_bytes_that_unpack_to_far_too_many_voxels_are_refused(
     assert (state.state, state.fault) == ("failed", "SourceUnsupported")
     assert "4,000,000,000 voxels" in state.error and "5,000,000,000" in state.error
     assert "bomb" not in mitoem.volumes(data=root)
+
+
+def test_a_bomb_ends_its_own_process_and_the_worker_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_UPLOAD_MEMORY", "300000000")
+    root = tmp_path / "root"
+    files_ = [upload(root, hostile.ALL["hdf5 bomb"](tmp_path)),
+              upload(root, files.FORMATS["npy"](tmp_path, "i", IMAGE))]  # fmt: skip
+    ids = [
+        jobs.submit(root, "ingest", {"file": one, "name": f"v{n}", "voxel_size": VOXEL})
+        for n, one in enumerate(files_)
+    ]
+    try:
+        bomb, fine = (jobs.wait(root, one, seconds=60) for one in ids)
+        assert fine.state == "done" and bomb.started < fine.started
+        assert (bomb.state, bomb.fault) == ("failed", "MemoryShort"), bomb.error
+        assert "i.h5: expected at most 300,000,000 bytes" in bomb.error
+        assert lies(root, files_[0]) and mitoem.volumes(data=root) == ["v1"]
+        assert not [one for one in root.iterdir() if "v0" in one.name]
+    finally:
+        jobs.stop_worker(root)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX systems")
+def test_a_killed_worker_takes_the_reader_of_an_upload_with_it(tmp_path: Path) -> None:
+    big = np.random.default_rng(1).integers(0, 255, (256, 400, 400), dtype=np.uint8)
+    np.save(tmp_path / "big.npy", big)
+    root = tmp_path / "root"
+    run_id = jobs.submit(
+        root, "ingest",
+        {"file": upload(root, tmp_path / "big.npy"), "name": "big", "voxel_size": VOXEL},
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while jobs.status(root, run_id).progress == 0:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        killed = psutil.Process(int(jobs.registry.worker(root)["who"][0]))
+        below = killed.children(recursive=True)
+        assert len(below) >= 2, "the server of forks, and the child"
+        killed.kill()
+        _, alive = psutil.wait_procs(below, timeout=10)
+        assert not alive
+        jobs.ensure_worker(root)
+        while jobs.status(root, run_id).state != "interrupted" or (root / ".partial-big").exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        again = jobs.wait(root, jobs.resubmit(root, run_id), seconds=60)
+        assert again.state == "done", again.error
+    finally:
+        jobs.stop_worker(root)

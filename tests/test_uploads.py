@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import files
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from test_pages import fine, go, text, visit, words
 import mitoem
 from mitoem import jobs
 from mitoem.geometry import Box
-from mitoem.ui import crop
+from mitoem.ui import crop, facts
 
 
 @pytest.fixture
@@ -132,3 +133,40 @@ def test_the_largest_crop_fits_and_lies_inside(
     assert part.size <= crop.MAX_VOXELS and whole.intersect(part) == part
     if whole.size <= crop.MAX_VOXELS:
         assert part == whole
+
+
+MARKUP = "![x](//evil)<b>`**[y](//evil)"
+
+
+def test_words_of_a_link_are_shown_as_they_are_and_never_read_as_markup(own_root: Path) -> None:
+    """A link is what one person sends another: a picture in it would tell who opened it."""
+    plain = facts.plain(MARKUP)
+    app = visit("explore", {"plane": MARKUP, "f": f'split == "{MARKUP}"'})
+    assert not app.exception and MARKUP not in text(app)
+    assert f"plane={plain}" in text(app) and rf'split == "{plain}"' in text(app)
+    app = visit("instances", {"f": f'split == "{MARKUP}"'})
+    chips = [one.label for one in app.button if one.label.endswith(" ✕")]
+    assert chips == [rf'split == "{plain}" ✕']
+    app = visit("instances", {"f": f'{MARKUP} == "a"'})
+    assert MARKUP not in text(app) and "Showing every row" in text(app)
+    assert own_root.is_dir()
+
+
+def test_the_names_in_a_file_are_shown_as_they_are(empty_root: Path, tmp_path: Path) -> None:
+    name = MARKUP.replace("/", "") + "\n\u202e\x1b[31m"
+    path = tmp_path / "i.h5"
+    with h5py.File(path, "w") as file:
+        file[name] = files.image()
+    app = visit("inference")
+    app.file_uploader[0].upload("<img src=x>\u202egpj.h5", path.read_bytes()).run()
+    for one in app.number_input:
+        one.set_value(8.0)
+    state = send(app, empty_root)
+    assert state.state == "done", state.error
+    (source,) = mitoem.open_volume("img-src-x-gpj", data=empty_root).info.sources
+    assert source.file == "img-src-x-gpj.h5" and source.format.isprintable()
+    assert MARKUP.replace("/", "") in source.format
+    told = text(app)
+    assert r"\!\[x\](evil)" in told and "![x]" not in told and "\x1b" not in told
+    go(app, "datasets")
+    assert not app.exception and "![x]" not in text(app) and r"\!\[x\](evil)" in text(app)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mitoem.errors import SourceUnreadable, SourceUnsupported
+from mitoem.errors import SourceUnreadable, SourceUnsupported, printable
 from mitoem.ingestion import archive, hdf5, nifti, npz, omezarr, slices, tiff
 from mitoem.ingestion.source import Content, Source, Wanted, content_of
 
@@ -59,7 +59,8 @@ def recognise(
         )
     if min(source.shape) < 1:
         raise SourceUnreadable(f"{content.where}: expected voxels, found shape {source.shape}")
-    return replace(source, part=f"{content.name} {source.format} {role} {key or ''}")
+    part = f"{content.name} {source.format} {role} {key or ''}"
+    return replace(source, format=printable(source.format), part=part)
 
 
 def _recognised(content: Content) -> bool:

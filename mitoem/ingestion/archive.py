@@ -67,12 +67,11 @@ def members(content: Content) -> tuple[Member, ...]:
     one.
     """
     if content.is_folder:
-        below = files_below(content.path)[: MOST_FILES + 1]
+        below = files_below(content.path)
+        _check_count(len(below), content)
         found = [Member(name, (content.path / name).stat().st_size) for name in below]
     else:
         found = listed(content)
-    if len(found) > MOST_FILES:
-        raise SourceUnsupported(f"{content.where}: expected at most {MOST_FILES} files, found more")
     kept = sorted((one for one in found if _counts(one)), key=lambda one: one.name)
     if not kept:
         raise SourceUnreadable(f"{content.where}: expected an image file inside, found none")
@@ -83,6 +82,7 @@ def listed(content: Content) -> list[Member]:
     """All files of a zip, hidden ones too, each found safe; raises as ``members`` does."""
     with naming(content.where, FAULTS), content.open() as file, zipfile.ZipFile(file) as archive:
         found = archive.infolist()
+    _check_count(len(found), content)
     seen: set[str] = set()
     for one in found:
         if one.filename in seen:
@@ -159,6 +159,13 @@ def check_size(content: Content, source: Source) -> None:
         raise SourceUnreadable(
             f"{content.where}: expected at most {most} bytes for a volume of shape "
             f"{source.shape}, found {content.size}"
+        )
+
+
+def _check_count(found: int, content: Content) -> None:
+    if found > MOST_FILES:
+        raise SourceUnsupported(
+            f"{content.where}: expected at most {MOST_FILES} files, found {found}"
         )
 
 

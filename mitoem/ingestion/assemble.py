@@ -21,11 +21,11 @@ import numpy as np
 from mitoem import catalog, manifest, ome, pyramid
 from mitoem.errors import DiskFull, LabelsInvalid, MitoEMError, RunCancelled, VolumeExists
 from mitoem.geometry import Box, VoxelSize
-from mitoem.ingestion.disk import disk_error, write_json
+from mitoem.ingestion.disk import disk_error, write_json, write_whole
 from mitoem.ingestion.layer import Layer, write_layer
-from mitoem.ingestion.layout import aligned, shards
+from mitoem.ingestion.layout import CHUNK, aligned, shards
 from mitoem.ingestion.placing import Placed, Watch, around, coverage
-from mitoem.ingestion.shelf import PARTIAL, held, local, publish, swap
+from mitoem.ingestion.shelf import LABELS, PARTIAL, change, held, local, publish, swap
 from mitoem.manifest import LabelSet, VolumeInfo
 from mitoem.volume import Volume, open_at
 
@@ -107,7 +107,9 @@ def add_labels(
 ) -> Volume:
     """Write a label set beside a volume's image; it is listed when it is whole.
 
-    Raises VolumeExists for a taken name, ShapeMismatch for parts outside the image.
+    Labels that are there already, voxel by voxel and with the same provenance, stay as they are:
+    a call that was stopped after it had written them can be made again. Raises VolumeExists for a
+    name that other labels have, ShapeMismatch for parts outside the image.
     """
     name = manifest.check_name(labels.name, what="labels")
     path = local(volume)
@@ -115,14 +117,31 @@ def add_labels(
         volume = open_at(path)
         taken = any(one.name == name for one in volume.info.labels)
         if taken and not overwrite:
+            if _holds(volume, labels, watch):
+                return volume
             raise VolumeExists(f"volume {volume.name!r} has labels {name!r} already")
-        directory = path / "image.zarr" / "labels"
-        partial = directory / f"{PARTIAL}{name}"
+        partial = path / LABELS / f"{PARTIAL}{name}"
         one = _write_labels(partial, labels, info=volume.info, watch=watch, verify=verify)
-        swap(partial, directory / name)
         others = tuple(known for known in volume.info.labels if known.name != name)
-        publish(path, replace(volume.info, labels=(*others, one)))
+        moves = [(f"{LABELS}/{partial.name}", f"{LABELS}/{name}")]
+        change(path, replace(volume.info, labels=(*others, one)), moves=moves)
     return open_at(path)
+
+
+def _holds(volume: Volume, labels: NewLabels, watch: Watch) -> bool:
+    """Whether a volume has these very labels under their name."""
+    one, covered = volume.info.label_set(labels.name), coverage(labels.parts, volume.info.shape)
+    if (one.kind, one.provenance, one.coverage) != (labels.kind, labels.provenance, covered):
+        return False
+    for part in labels.parts:
+        start = part.offset
+        for slab in part.slabs(CHUNK[0], 0):
+            box = Box.whole(slab.shape).shift(start)
+            if (volume.read(box, layer=one.name) != slab).any():
+                return False
+            start = (box.stop[0], *start[1:])
+            watch.report(0.0, "look at the labels that are there")
+    return True
 
 
 def _write_volume(
@@ -212,10 +231,12 @@ def _making(path: Path, plan: str | None) -> Iterator[None]:
         shutil.rmtree(path)
     path.mkdir(parents=True, exist_ok=True)
     if plan is not None:
-        note.write_text(plan, encoding="utf-8")
+        write_whole(note, plan.encode())
     try:
         yield
     except (RunCancelled, DiskFull, KeyboardInterrupt):
+        if plan is None:
+            shutil.rmtree(path, ignore_errors=True)
         raise
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)

@@ -54,8 +54,7 @@ def write_layer(layer: Layer, *, watch: Watch) -> LayerStats:
     create_arrays(layer.directory, layer.levels, dtype=layer.dtype)
     state = layer.directory / STATE
     state.mkdir(exist_ok=True)
-    for leftover in layer.directory.rglob("*.__lock"):  # of a write that was killed
-        leftover.unlink()
+    _unlock(layer.directory)
     every = units(layer.region, layer.levels, dtype=layer.dtype)
     left = [unit for unit in every if not _path(state, unit).exists()]
     done = layer.region.size - sum(unit.size for unit in left)
@@ -65,9 +64,16 @@ def write_layer(layer: Layer, *, watch: Watch) -> LayerStats:
     for _, voxels in blocks.each(one, work, scheduler=watch.scheduler, cancelled=watch.cancelled):
         done += voxels
         watch.report(done / layer.region.size, layer.name)
+    _unlock(layer.directory)
     total = _sum(_load(state, unit) for unit in every)
     shutil.rmtree(state)
     return total
+
+
+def _unlock(directory: Path) -> None:
+    """Remove what writes that were killed have left, of this process or of a worker elsewhere."""
+    for leftover in directory.rglob("*.__lock"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_units(layer: Layer, run: Sequence[Box], *, watch: Watch) -> int:

@@ -38,7 +38,9 @@ PLAUSIBLE_NM = (0.5, 2000.0)
 """No electron micrograph of tissue has a voxel edge outside of this."""
 
 
-HEADER_FAULTS: tuple[type[Exception], ...] = (*STREAM_FAULTS, WrapStructError, HeaderDataError)
+HEADER_FAULTS: tuple[type[Exception], ...] = (
+    *STREAM_FAULTS, WrapStructError, HeaderDataError, ValueError,
+)  # fmt: skip
 
 inflate: Any = igzip.IGzipFile  # gzip.GzipFile with ISA-L inside, 1.6 times as fast; untyped
 
@@ -51,9 +53,8 @@ def recognise(content: Content) -> bool:
 def read(content: Content, wanted: Wanted) -> Source:
     """What the header says; raises SourceUnreadable or SourceUnsupported, naming the file."""
     del wanted
-    with _stream(content) as stream:
-        header = _header(stream, content)
-    with naming(content.where, (HeaderDataError, KeyError, ValueError)):
+    header = _header(content)
+    with naming(content.where, (HeaderDataError, KeyError, ValueError, OverflowError)):
         shape, dtype = _shape(header, content), header.get_data_dtype()
         slope, inter = header.get_slope_inter()
         size, source, notices = _voxel_size(header, _unmended(content))
@@ -110,9 +111,12 @@ def _stream(content: Content) -> Iterator[BufferedIOBase]:
             yield raw
 
 
-def _header(stream: BufferedIOBase, content: Content) -> Any:
+def _header(content: Content) -> Any:
+    """The header alone: what its extensions say of their own size is never believed."""
+    kind = _header_class(_head(content))
     try:
-        return _header_class(_head(content)).from_fileobj(stream)
+        with _stream(content) as stream:
+            return kind(stream.read(kind.sizeof_hdr))
     except HEADER_FAULTS as error:
         raise SourceUnreadable(f"{content.where}: no readable NIfTI header ({error})") from error
 

@@ -15,11 +15,24 @@ import numpy as np
 import numpy.typing as npt
 
 from mitoem.errors import SourceUnreadable, SourceUnsupported
-from mitoem.ingestion.source import Content, Source, Wanted, flat, naming, planes_from_stream
+from mitoem.ingestion.source import (
+    MOST_NAMED,
+    Content,
+    Source,
+    Wanted,
+    flat,
+    naming,
+    planes_from_stream,
+)
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
 _FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+
+_HEADER_FAULTS = (
+    ValueError, SyntaxError, KeyError, TypeError, OverflowError, RecursionError, MemoryError,
+)  # fmt: skip
+"""What a header raises that is no header; ``ast`` calls one nested too deeply a MemoryError."""
 
 ENCRYPTED = 1
 """The flag of a zip member that needs a password. Source: APPNOTE.TXT, 4.4.4."""
@@ -116,13 +129,14 @@ def _member(content: Content, wanted: Wanted) -> str:
         if key is not None:
             if f"{key}.npy" in names:
                 return f"{key}.npy"
-            known = ", ".join(name.removesuffix(".npy") for name in names)
+            known = ", ".join(name.removesuffix(".npy") for name in names[:MOST_NAMED])
             raise SourceUnreadable(f"{content.where}: no key {key!r}; it has: {known}")
         for name in names:
             with archive.open(name) as member:
                 if flat(_npy_header(cast(BufferedIOBase, member), content.where)[0]):
                     return name
-    raise SourceUnsupported(f"{content.where}: no array with 3 axes among {', '.join(names)}")
+    known = ", ".join(names[:MOST_NAMED])
+    raise SourceUnsupported(f"{content.where}: no array with 3 axes among {known}")
 
 
 def _npy_header(
@@ -139,8 +153,9 @@ def _npy_header(
         dtype = np.dtype(header["descr"])
         shape = tuple(int(n) for n in header["shape"])
         fortran = bool(header["fortran_order"])
-    except (ValueError, SyntaxError, KeyError, TypeError) as error:
-        raise SourceUnreadable(f"{where}: unreadable .npy header ({error})") from error
+    except _HEADER_FAULTS as error:
+        reason = str(error) or type(error).__name__
+        raise SourceUnreadable(f"{where}: unreadable .npy header ({reason})") from error
     if dtype.hasobject:
         raise SourceUnsupported(f"{where}: pickled objects are never read")
     return shape, fortran, dtype, 8 + width + length

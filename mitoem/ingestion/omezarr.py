@@ -7,6 +7,7 @@ Voxels are read by TensorStore, chunk by chunk.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,10 +22,16 @@ from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
 from mitoem.ingestion import archive
 from mitoem.ingestion.archive import Open
-from mitoem.ingestion.source import Content, Source, Wanted
+from mitoem.ingestion.source import Content, Source, Wanted, check_chunk
 
 MITOVERSE = {"image": "img", "labels": "mito"}
 """Arrays of a group of MitoVerse, by what they are wanted for."""
+
+MOST_IN_SHARD = 1 << 20
+"""Chunks of one shard: each takes 16 bytes of an index that is read as a whole."""
+
+MOST_JSON = 1 << 24
+"""Bytes of a file of metadata."""
 
 MOST_AHEAD = 1 << 28
 """Bytes of sections held so that chunks deeper than a slab are decoded once."""
@@ -54,6 +61,7 @@ def read(content: Content, wanted: Wanted) -> Source:
     except (TypeError, ValueError) as error:
         raise SourceUnsupported(f"{where}: expected numbers, found {store.dtype}") from error
     shape: Index = (store.shape[0], store.shape[1], store.shape[2])
+    _check_chunks(store, dtype, where)
     ahead = _depth(store, dtype)
 
     def slabs(depth: int, start: int = 0) -> Iterator[npt.NDArray[Any]]:
@@ -142,13 +150,16 @@ class _Tree:
         inside = _join(self.root, path, name)
         try:
             with open_file(inside) as stream:
-                parsed = json.loads(stream.read())
+                text = stream.read(MOST_JSON + 1)
+            parsed = json.loads(text) if len(text) <= MOST_JSON else None
         except (FileNotFoundError, KeyError, NotADirectoryError):
             return None
-        except (*archive.FAULTS, ValueError) as error:
+        except archive.FAULTS as error:
             raise SourceUnreadable(f"{self.content.where}[{inside}]: {error}") from error
         if not isinstance(parsed, dict):
-            raise SourceUnreadable(f"{self.content.where}[{inside}]: expected a JSON object")
+            raise SourceUnreadable(
+                f"{self.content.where}[{inside}]: expected a JSON object, most {MOST_JSON:,} bytes"
+            )
         return parsed
 
 
@@ -249,6 +260,20 @@ def _volume(store: ts.TensorStore, axes: tuple[str, ...], where: str) -> ts.Tens
     flat = store[tuple(0 if i in others else slice(None) for i in range(len(shape)))]
     left = sorted(order)
     return flat.transpose([left.index(i) for i in order])
+
+
+def _check_chunks(store: ts.TensorStore, dtype: np.dtype[Any], where: str) -> None:
+    """Raises SourceUnsupported for chunks, or an index of those in a shard, that are absurd."""
+    read, write = (
+        [n or 1 for n in grid.shape or ()]
+        for grid in (store.chunk_layout.read_chunk, store.chunk_layout.write_chunk)
+    )
+    check_chunk(read, dtype, where=where)
+    inside = math.prod(write) // math.prod(read)
+    if inside > MOST_IN_SHARD:
+        raise SourceUnsupported(
+            f"{where}: expected at most {MOST_IN_SHARD:,} chunks in a shard, found {inside:,}"
+        )
 
 
 def _axes(names: tuple[str, ...]) -> str:

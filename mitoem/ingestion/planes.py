@@ -17,6 +17,7 @@ import tifffile
 from mitoem.errors import SourceUnreadable, SourceUnsupported
 from mitoem.ingestion.archive import MOST_DEFLATE
 from mitoem.ingestion.source import naming
+from mitoem.ingestion.tiff import ALONE
 from mitoem.ingestion.tiff import FAULTS as TIFF_FAULTS
 from mitoem.ingestion.tiff import MAGIC as TIFF
 
@@ -127,7 +128,7 @@ def _opaque(values: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
 
 
 def _decode_tiff(data: bytes, where: str, fits: Callable[[Plane], None]) -> npt.NDArray[Any]:
-    with tifffile.TiffFile(BytesIO(data), is_ome=False) as tiff:
+    with tifffile.TiffFile(BytesIO(data), is_ome=False, **ALONE) as tiff:
         if len(tiff.pages) != 1:
             raise SourceUnsupported(
                 f"{where}: expected one page per slice, found {len(tiff.pages)}"

@@ -20,8 +20,8 @@ from mitoem.errors import (
     VoxelSizeMissing,
 )
 from mitoem.geometry import MITOEM_SHAPE, MITOEM_VOXEL_SIZE, Box, Index, VoxelSize
-from mitoem.ingestion import recognise
-from mitoem.ingestion.assemble import Facts, NewLabels, create_volume
+from mitoem.ingestion import recognise, shelf
+from mitoem.ingestion.assemble import PLAN, Facts, NewLabels, create_volume
 from mitoem.ingestion.digest import sha256_of, stamp
 from mitoem.ingestion.parts import SCAN_DEPTH, labels_dtype, place_labels
 from mitoem.ingestion.placing import Placed, Watch, crop_placed
@@ -81,7 +81,9 @@ def run(
     sources, made_from = _sources(image, labels), _made_from(request, image, labels)
     target = root / request.name
     if (target / manifest.FILE).is_file() and not request.overwrite:
-        return _same(open_at(target), sources, size, made_from), False
+        same = _same(open_at(target), sources, size, made_from)
+        shelf.tidy(root, request.name, plan=PLAN)
+        return same, False
     labelled = sum(part.box.size for part in parts)
     expect(request.crop.size if request.crop else int(np.prod(image.shape)), "image")
     expect(labelled, "truth")

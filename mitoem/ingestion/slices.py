@@ -22,6 +22,7 @@ from mitoem.ingestion.archive import Member, Open
 from mitoem.ingestion.numbering import missing, numbered, runs
 from mitoem.ingestion.planes import Plane
 from mitoem.ingestion.source import Content, Source, Wanted, naming
+from mitoem.ingestion.tiff import ALONE
 from mitoem.ingestion.tiff import FAULTS as TIFF_FAULTS
 
 DECODERS = 2
@@ -55,7 +56,10 @@ def _is_one_page(file: Member, open_file: Open) -> bool:
     if not any(letter.isdigit() for letter in file.path.stem):
         return False
     try:
-        with open_file(file.name) as stream, tifffile.TiffFile(cast(IO[bytes], stream)) as tiff:
+        with (
+            open_file(file.name) as stream,
+            tifffile.TiffFile(cast(IO[bytes], stream), **ALONE) as tiff,
+        ):
             return len(tiff.pages) == 1 and len(tiff.series[0].shape) == 2
     except TIFF_FAULTS:
         return False

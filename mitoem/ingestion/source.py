@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +16,19 @@ import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
 
-from mitoem.errors import MitoEMError, SourceNotFound, SourceUnreadable
+from mitoem.errors import MitoEMError, SourceNotFound, SourceUnreadable, SourceUnsupported
 from mitoem.geometry import Index, VoxelSize
 from mitoem.ingestion.digest import sha256_of, stamp
 
 HEAD = 560
 """Bytes from the start of a file by which readers recognise it."""
 
+
+MOST_CHUNK = 1 << 30
+"""Bytes of one chunk of an array; the tools that people use write some megabytes."""
+
+MOST_NAMED = 20
+"""Arrays of a file that a message lists."""
 
 _ISAL_FAULT: Any = isal_zlib.error  # its stub types it as an instance
 
@@ -161,6 +168,14 @@ def content_of(path: Path) -> Content:
 
 def _no_file(path: Path) -> AbstractContextManager[BufferedIOBase]:
     raise SourceUnreadable(f"{path.name}: expected a file, found a folder")
+
+
+def check_chunk(shape: Sequence[int], dtype: np.dtype[Any], *, where: str) -> None:
+    """Raises SourceUnsupported for chunks of which a single one would fill the memory."""
+    if (size := math.prod(shape) * dtype.itemsize) > MOST_CHUNK:
+        raise SourceUnsupported(
+            f"{where}: expected chunks of at most {MOST_CHUNK:,} bytes, found {size:,}"
+        )
 
 
 def flat(shape: Sequence[int]) -> Index | None:

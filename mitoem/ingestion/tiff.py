@@ -30,6 +30,15 @@ _UNIT_NM = {
 }  # fmt: skip
 """Nanometres in each unit that OME-XML and ImageJ write; µ is U+00B5 in one, U+03BC in another."""
 
+ALONE: dict[str, Any] = {"_multifile": False} | {
+    f"is_{kind}": False
+    for kind in (
+        "mmstack", "ndtiff", "svs", "scn", "qpi", "ndpi", "bif", "avs", "philips", "eer",
+        "indica", "scanimage",
+    )
+}  # fmt: skip
+"""No file names another one of this disk; slides and their markup are none of ours."""
+
 FAULTS = (
     tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError, TypeError,
     ZeroDivisionError, AssertionError, MemoryError, struct.error, zlib.error,
@@ -109,11 +118,13 @@ def _open(content: Content) -> Iterator[tifffile.TiffFile]:
 
 def _stack(file: IO[bytes], content: Content) -> tifffile.TiffFile:
     """A file of one series; raises SourceUnsupported for images of several sizes."""
-    tiff = tifffile.TiffFile(file, name=content.name)
+    tiff = tifffile.TiffFile(file, name=content.name, **ALONE)
+    if (tag := tiff.pages.first.tags.get("ImageDescription")) and "<!DOCTYPE" in str(tag.value):
+        raise SourceUnreadable(f"{content.where}: expected a description, found one with a DTD")
     if len(tiff.series) > 1 and tiff.is_shaped:
         # Sections written one by one, each of them described as an array of its own.
         file.seek(0)
-        tiff = tifffile.TiffFile(file, name=content.name, is_shaped=False)
+        tiff = tifffile.TiffFile(file, name=content.name, is_shaped=False, **ALONE)
     if len(tiff.series) > 1:
         shapes = ", ".join(str(tuple(one.shape)) for one in tiff.series[:4])
         raise SourceUnsupported(

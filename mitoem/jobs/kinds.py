@@ -8,19 +8,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from mitoem.errors import RequestInvalid, RunCancelled
-from mitoem.jobs import measuring, predicting, receiving, saving, scoring
+from mitoem.jobs import forgetting, measuring, predicting, receiving, saving, scoring
 from mitoem.jobs.job import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``check`` raises RequestInvalid; ``run`` returns what the run says of its result."""
+    """``check`` raises RequestInvalid; ``run`` returns what the run says of its result.
+
+    ``forget`` takes away what a run has left whose worker was killed.
+    """
 
     check: Callable[[Mapping[str, Any]], None]
     run: Callable[[Job], dict[str, Any]]
+    forget: Callable[[Path, Mapping[str, Any]], None] = lambda root, request: None
 
 
 def _check_probe(request: Mapping[str, Any]) -> None:
@@ -49,6 +54,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "decode": Kind(predicting.check_decode, predicting.run_decode),
     "save": Kind(saving.check, saving.run),
     "evaluate": Kind(scoring.check, scoring.run),
-    "ingest": Kind(receiving.check_ingest, receiving.run_ingest),
-    "labels": Kind(receiving.check_labels, receiving.run_labels),
+    "ingest": Kind(receiving.check_ingest, receiving.run_ingest, forgetting.volume),
+    "labels": Kind(receiving.check_labels, receiving.run_labels, forgetting.labels),
 }

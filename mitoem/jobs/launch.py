@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from mitoem.jobs.registry import code_age, home, read_json, worker
+from mitoem.ingestion.disk import disk_error
+from mitoem.jobs.registry import code, home, read_json, worker
 
 LOG_BYTES = 1_000_000
 """The worker's log starts anew beyond this."""
@@ -24,15 +25,18 @@ def ensure_worker(root: str | Path) -> None:
     """Start the worker of this root unless one is alive; returns without waiting for it.
 
     The worker is a session of its own: it outlives the server that started it. Two started at
-    once are no harm: the second finds the lock taken and leaves. A worker of older code than ours
-    is asked to start itself anew between two runs.
+    once are no harm: the second finds the lock taken and leaves. A worker of other code than is on
+    the disk is asked to start itself anew between two runs. Raises DiskReadOnly, DiskFull.
     """
     with _lock:
         living = worker(root)
-        if living and living.get("code", 0) < code_age():
-            (home(root) / ".worker.renew").touch()
-        if not living and not _starting(home(root)):
-            _start(home(root))
+        try:
+            if living and living.get("code") != code():
+                (home(root) / ".worker.renew").touch()
+            if not living and not _starting(home(root)):
+                _start(home(root))
+        except OSError as error:
+            raise disk_error(error) from error
 
 
 def _starting(at: Path) -> bool:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from mitoem.errors import RequestInvalid, RunCancelled
 from mitoem.geometry import Box
+from mitoem.jobs import made
 from mitoem.jobs.job import Job, fields, name
 
 if TYPE_CHECKING:
@@ -54,14 +55,13 @@ def check_decode(request: Mapping[str, Any]) -> None:
 def run(job: Job) -> dict[str, Any]:
     """Predict, separate, measure, score; raises MemoryShort before it reads."""
     from mitoem import inference
+    from mitoem.ingestion.disk import mapped
 
     volume, box = _open(job.root, job.request)
     voxel_size, model = volume.info.voxel_size, job.request.get("model")
     inference.check_memory(inference.estimate(box.shape, voxel_size=voxel_size, model=model))
     image = volume.read(box)
-    shown = np.lib.format.open_memmap(
-        job.directory / "mask.npy", mode="w+", dtype=np.uint8, shape=box.shape
-    )
+    shown = mapped(job.directory / "mask.npy", dtype=np.uint8, shape=box.shape)
 
     def partial(part: Box, mask: npt.NDArray[np.uint8]) -> None:
         shown[part.slices] = mask
@@ -77,7 +77,6 @@ def run(job: Job) -> dict[str, Any]:
         partial=partial,
     )
     shown[...] = found.mask
-    shown.flush()
     np.save(job.directory / "contour.npy", found.contour)
     return _finish(job, volume, box, found, truth=job.request.get("truth"), image=image)
 
@@ -88,7 +87,7 @@ def run_decode(job: Job) -> dict[str, Any]:
 
     source = job.directory.parent / job.request["of"]
     asked = json.loads((source / "request.json").read_text(encoding="utf-8"))["request"]
-    known = json.loads((source / "result.json").read_text(encoding="utf-8"))
+    known = made.result(source)
     parameters = _parameters(job.request)
     if parameters is None:
         raise RequestInvalid("decode: expected parameters, found none")
@@ -181,7 +180,7 @@ def _score(
     z, y, x = box.start
     local = covered.shift((-z, -y, -x))
     found = scores.evaluate(volume.read(covered, layer=truth), labels[local.slices], complete=True)
-    (job.directory / "scores.json").write_text(json.dumps(found.to_json()), encoding="utf-8")
+    made.keep_scores(job.directory, found.to_json())
     return str(covered)
 
 

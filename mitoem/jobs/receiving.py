@@ -5,8 +5,8 @@ request   ingest: file, name; perhaps voxel_size (nm), key, rescale, data
 file      ``<id>/<name>`` in ``runs/.uploads``, kept there whole before the run is queued
 result    the volume, or the labels and their count; found.json: what the file was taken for
 
-Nothing is read of an upload but in the worker. A run that succeeds or is stopped removes its
-file; after any other end the file stays for another try, for a day.
+Nothing is read of an upload but in a process of its own, see ``apart``. A run that succeeds or is
+stopped removes its file; after any other end the file stays for another try, for a day.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mitoem.errors import (
     SourceUnsupported,
     VolumeExists,
 )
+from mitoem.jobs import apart, forgetting
 from mitoem.jobs.job import Job, fields, name
 from mitoem.jobs.registry import directory, read_json, write_json
 from mitoem.jobs.uploads import check_file, discard, kept
@@ -80,82 +81,75 @@ def check_labels(request: Mapping[str, Any]) -> None:
 
 def run_ingest(job: Job) -> dict[str, Any]:
     """Make the volume; its sources and description name the file and its SHA-256."""
-    from mitoem import front
-    from mitoem.ingestion import shelf
-    from mitoem.ingestion.digest import sha256_of
-
-    ask, path = job.request, kept(job.root, job.request["file"])
-    data = ask.get("data") or job.root
+    path = kept(job.root, job.request["file"])
     with _received(job, path):
-        _check_free(ask["name"], data)
-        source = _look(job, path, role="image")
-        size = ask.get("voxel_size")
+        _check_free(job.request["name"], job.request.get("data") or job.root)
         try:
-            volume = front.ingest(
-                ask["name"],
-                path,
-                voxel_size=None if size is None else (size[0], size[1], size[2]),
-                key=ask.get("key"),
-                rescale=ask.get("rescale", False),
-                description=f"Uploaded file {path.name} (sha256 {sha256_of(path)}).",
-                data=data,
-                progress=lambda done, what: job.report(done, f"write {what}"),
-                cancelled=job.cancelled,
-            )
-        except RunCancelled:
-            shelf.forget(catalog.from_environment(data).writable, ask["name"])
+            return apart.run(job, _ingest, what=path.name)
+        except BaseException:
+            forgetting.volume(job.root, job.request)
             raise
-    return {"volume": volume.name, "line": _line(source, ask.get("key"), volume)}
 
 
 def run_labels(job: Job) -> dict[str, Any]:
     """Put the labels beside the image, then measure them; without a table they do not stay."""
+    ask, path = job.request, kept(job.root, job.request["file"])
+    info = catalog.from_environment(ask.get("data") or job.root).open(ask["volume"]).info
+    with _received(job, path):
+        if any(one.name == ask["name"] for one in info.labels):
+            raise VolumeExists(f"volume {info.name!r} has labels {ask['name']!r} already")
+        try:
+            return apart.run(job, _labels, what=path.name)
+        except BaseException:
+            forgetting.labels(job.root, ask, measured=True)
+            raise
+
+
+def _ingest(job: Job) -> dict[str, Any]:
+    """What the child does of an ``ingest``."""
     from mitoem import front
-    from mitoem.ingestion import shelf
     from mitoem.ingestion.digest import sha256_of
 
     ask, path = job.request, kept(job.root, job.request["file"])
-    data, offset = ask.get("data") or job.root, ask.get("offset")
-    volume = front.open_volume(ask["volume"], data=data)
-    with _received(job, path):
-        _look(job, path, role="labels")
-        try:
-            volume = front.add_labels(
-                volume,
-                ask["name"],
-                path,
-                offset=None if offset is None else (offset[0], offset[1], offset[2]),
-                key=ask.get("key"),
-                provenance=f"uploaded file {path.name} (sha256 {sha256_of(path)})",
-                data=data,
-                progress=lambda done, what: job.report(0.5 * done, f"write {what}"),
-                cancelled=job.cancelled,
-            )
-        except RunCancelled:
-            shelf.forget_labels(volume, ask["name"])
-            raise
-        count = _measure(job, volume)
-    return {"volume": ask["volume"], "labels": ask["name"], "instances": count}
+    source = _look(job, path, role="image")
+    size = ask.get("voxel_size")
+    volume = front.ingest(
+        ask["name"],
+        path,
+        voxel_size=None if size is None else (size[0], size[1], size[2]),
+        key=ask.get("key"),
+        rescale=ask.get("rescale", False),
+        description=f"Uploaded file {path.name} (sha256 {sha256_of(path)}).",
+        data=ask.get("data") or job.root,
+        progress=lambda done, what: job.report(done, f"write {what}"),
+    )
+    return {"volume": volume.name, "line": _line(source, ask.get("key"), volume)}
 
 
-def _measure(job: Job, volume: Volume) -> int:
-    """How many instances the labels of a run have; after an error they are gone again."""
+def _labels(job: Job) -> dict[str, Any]:
+    """What the child does of a ``labels``."""
     from mitoem import front
-    from mitoem.ingestion import shelf
 
-    labels = job.request["name"]
-    try:
-        frame = front.measure(
-            volume,
-            labels,
-            data=job.request.get("data") or job.root,
-            progress=lambda done, what: job.report(0.5 + 0.5 * done, what),
-            cancelled=job.cancelled,
-        )
-    except BaseException:
-        shelf.remove_labels(volume, labels)
-        raise
-    return len(frame)
+    ask, path = job.request, kept(job.root, job.request["file"])
+    data, offset = ask.get("data") or job.root, ask.get("offset")
+    _look(job, path, role="labels")
+    volume = front.add_labels(
+        ask["volume"],
+        ask["name"],
+        path,
+        offset=None if offset is None else (offset[0], offset[1], offset[2]),
+        key=ask.get("key"),
+        provenance=forgetting.provenance(path),
+        data=data,
+        progress=lambda done, what: job.report(0.5 * done, f"write {what}"),
+    )
+    frame = front.measure(
+        volume,
+        ask["name"],
+        data=data,
+        progress=lambda done, what: job.report(0.5 + 0.5 * done, what),
+    )
+    return {"volume": ask["volume"], "labels": ask["name"], "instances": len(frame)}
 
 
 def _line(source: Source, key: str | None, volume: Volume) -> str:
@@ -199,11 +193,11 @@ def _look(job: Job, path: Path, *, role: Literal["image", "labels"]) -> Source:
     }
     write_json(job.directory / FOUND, card)
     needed = SECTIONS_HELD * source.shape[1] * source.shape[2] * source.dtype.itemsize
-    free = psutil.virtual_memory().available
+    free = min(psutil.virtual_memory().available, apart.Limits.from_environment().memory)
     if needed > free:
         raise MemoryShort(
             f"{path.name}: sections of {source.shape[1]} × {source.shape[2]} voxels need about "
-            f"{needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free"
+            f"{needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free for it"
         )
     if (voxels := math.prod(source.shape)) > MOST_VOXELS:
         raise SourceUnsupported(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ class RunState:
 
     ``place`` is the number of runs that come before it (0 once it runs), None when finished;
     ``progress`` goes from 0 to 1; times are ISO 8601 in UTC, empty until they happen;
+    ``client`` is who asked for it, by a name that tells nothing of them, empty for this machine;
     ``fault`` is the name of the error that it failed with, empty for a bug; ``result`` is what the
     finished run says of itself.
     """
@@ -48,6 +50,7 @@ class RunState:
     ended: str
     request: Mapping[str, Any]
     result: Mapping[str, Any]
+    client: str = ""
 
     @property
     def finished(self) -> bool:
@@ -107,9 +110,18 @@ def remove(root: str | Path, run_id: str) -> None:
 
 
 def wait(root: str | Path, run_id: str, *, seconds: float = 600.0) -> RunState:
-    """Block until the run is finished or the time is over, and say where it stands then."""
-    end = time.monotonic() + seconds
-    while not (state := status(root, run_id)).finished and time.monotonic() < end:
+    """Block until the run is finished or the time is over, and say where it stands then.
+
+    A worker that is killed just as somebody submits may still look alive to them: after a second
+    in the queue a run is given another.
+    """
+    from mitoem.jobs.launch import ensure_worker
+
+    end, look = time.monotonic() + seconds, time.monotonic() + 1.0
+    while not (state := status(root, run_id)).finished and (now := time.monotonic()) < end:
+        if state.state == "queued" and now > look:
+            ensure_worker(root)
+            look = now + 1.0
         time.sleep(0.02)
     return state
 
@@ -120,34 +132,42 @@ def write_json(path: Path, data: Mapping[str, Any], *, sync: bool = False) -> No
     ``sync`` also waits for the disk: what must outlive a power cut.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(data, file)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(data, file)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; empty where the file is absent or no object."""
+    """A JSON object from a file; empty where the file is absent, damaged or no object."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
 
 
-def code_age() -> int:
-    """When the newest file of this package was written, ns: which code this process runs."""
-    return _CODE_AGE
+def code() -> str:
+    """Which code of this package is on the disk: another text for another one.
 
-
-_CODE_AGE = max(path.stat().st_mtime_ns for path in Path(__file__).parents[1].rglob("*.py"))
+    Names, sizes and times, compared for being the same and never for which is later: a release
+    that was taken back has older files, and a clock may go back.
+    """
+    here = Path(__file__).parents[1]
+    files = sorted((path.relative_to(here).as_posix(), path.stat()) for path in here.rglob("*.py"))
+    facts = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def identity() -> list[float]:
-    """This process as (pid, start time): a pid alone may be given to another process later."""
-    return [os.getpid(), psutil.Process().create_time()]
+    """This process as (pid, start): a pid alone may be given to another process later."""
+    return [os.getpid(), _start(os.getpid())]
 
 
 def alive(who: Any) -> bool:
@@ -156,10 +176,22 @@ def alive(who: Any) -> bool:
         return False
     try:
         process = psutil.Process(int(who[0]))
-        same = abs(process.create_time() - float(who[1])) < 1.0
+        same = abs(_start(process.pid) - float(who[1])) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):
         return False
+
+
+def _start(pid: int) -> float:
+    """When a process started: on Linux in ticks since the machine did, else by the clock, seconds.
+
+    A time of the clock is another one as soon as the clock is set; raises psutil's errors.
+    """
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return float(said.rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return psutil.Process(pid).create_time()
 
 
 def worker(root: str | Path) -> dict[str, Any]:
@@ -230,4 +262,5 @@ def _state(path: Path, queue: _Queue) -> RunState:
         ended=str(data.get("ended", "")),
         request=asked.get("request", {}),
         result=read_json(path / "result.json") if state == "done" else {},
+        client=str(asked.get("client", "")),
     )

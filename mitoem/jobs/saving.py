@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mitoem.errors import RequestInvalid
 from mitoem.geometry import Box
+from mitoem.jobs import made
 from mitoem.jobs.job import Job, fields, name
 
 
@@ -31,12 +30,12 @@ def run(job: Job) -> dict[str, Any]:
 
     source = job.directory.parent / job.request["of"]
     asked = predicted(source)
-    known = json.loads((source / "result.json").read_text(encoding="utf-8"))
+    known = made.result(source)
     data = asked.get("data") or job.root
     volume = front.add_labels(
         asked["volume"],
         job.request["name"],
-        np.load(source / "labels.npy"),
+        made.labels(source),
         offset=Box.parse(asked["box"]).start,
         provenance=(
             f"predicted by {known['model']} (sha256 {known['model_sha256'][:12]}) on box "

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mitoem.errors import BoxInvalid, RunFailed
 from mitoem.geometry import Box
+from mitoem.jobs import made
 from mitoem.jobs.job import Job, fields, name
 from mitoem.jobs.registry import directory, runs
 from mitoem.volume import Volume
@@ -43,7 +45,7 @@ def newest(root: str | Path, volume: Volume, labels: str, other: str | None) -> 
     for one in runs(root, last=LOOK):
         ask = one.request
         sides = [str(ask.get(side)) for side in ("truth", "prediction")]
-        if one.kind != "evaluate" or one.state != "done" or ask["volume"] != volume.name:
+        if one.kind != "evaluate" or one.state != "done" or ask.get("volume") != volume.name:
             continue
         known = {name.name for name in volume.info.labels}
         if labels not in sides or not known.issuperset(sides):
@@ -52,8 +54,10 @@ def newest(root: str | Path, volume: Volume, labels: str, other: str | None) -> 
             continue
         if list(ask.get("versions", [])) != [volume.version(name) for name in sides]:
             continue
-        found = json.loads((directory(root, one.id) / "scores.json").read_text(encoding="utf-8"))
-        return Scoring(labels == sides[0], Box.parse(one.result["box"]), found)
+        with suppress(RunFailed, BoxInvalid, KeyError):  # a damaged one is none
+            found = made.scores(directory(root, one.id))
+            if found is not None:
+                return Scoring(labels == sides[0], Box.parse(one.result["box"]), found)
     return None
 
 
@@ -74,5 +78,5 @@ def run(job: Job) -> dict[str, Any]:
     job.report(0.95, "score")
     lengths = front.lengths_um(volume, ask["truth"], data=data)
     found = scores.evaluate_table(table, lengths=lengths).to_json()
-    (job.directory / "scores.json").write_text(json.dumps(found), encoding="utf-8")
+    made.keep_scores(job.directory, found)
     return {"box": str(box)}

@@ -33,16 +33,16 @@ _FILE = re.compile(r"[0-9a-f]{32}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def keep(root: str | Path, file_name: str, data: BinaryIO) -> str:
     """Copy an upload beside the runs of a root, whole or not at all; returns a request's ``file``.
 
-    Raises DiskFull.
+    Raises DiskFull, DiskReadOnly.
     """
     from mitoem.ingestion.disk import disk_error
 
     at, upload = home(root) / UPLOADS, secrets.token_hex(16)
-    at.mkdir(parents=True, exist_ok=True)
     draft = at / f".new-{upload}"
-    draft.mkdir(mode=0o700)
     file = f"{upload}/{safe_name(file_name)}"
     try:
+        at.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
         _check_space(at, data)
         with (draft / safe_name(file_name)).open("wb") as out:
             shutil.copyfileobj(data, out, PIECE)
@@ -88,13 +88,18 @@ def discard(root: str | Path, file: str) -> None:
 
 
 def tidy(root: str | Path) -> None:
-    """Remove uploads older than a day that no run in the queue waits for."""
+    """Remove uploads more than a day from now, either way, that no run in the queue waits for."""
     at = home(root)
     asked = [read_json(at / one / "request.json").get("request", {}) for one in waiting(root)]
     needed = {str(one.get("file", "")).partition("/")[0] for one in asked}
     for folder in (at / UPLOADS).iterdir() if (at / UPLOADS).is_dir() else ():
-        if folder.name not in needed and time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+        if folder.name not in needed and abs(_age(folder)) > KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _age(folder: Path) -> float:
+    """Seconds since a folder was made, below 0 where the clock was set back since."""
+    return time.time() - folder.stat().st_mtime
 
 
 def check_file(file: object) -> None:

@@ -11,20 +11,22 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
-from mitoem.errors import MitoEMError, RunCancelled
+from mitoem.errors import DiskFull, MitoEMError, RunCancelled
+from mitoem.ingestion.disk import disk_error
 from mitoem.jobs import uploads
 from mitoem.jobs.job import Job
 from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
     INTERRUPTED,
-    code_age,
+    code,
     home,
     identity,
     now,
@@ -40,6 +42,9 @@ REPORT_SECONDS = 0.1
 """Between two writes of progress."""
 
 IDLE_SECONDS = 600.0
+
+CODE = code()
+"""Which code this process has read."""
 
 
 def main(root: str) -> int:
@@ -84,7 +89,7 @@ class _Worker:
 
     def __init__(self, root: Path) -> None:
         self.root, self.at, self.who = root, home(root), identity()
-        self.card = {"who": self.who, "code": code_age()}
+        self.card = {"who": self.who, "code": CODE}
         self.idle = float(os.environ.get("MITOEM_WORKER_IDLE", IDLE_SECONDS))
 
     def serve(self) -> bool:
@@ -130,6 +135,9 @@ class _Worker:
             if data.get("state") == "running":
                 data |= {"state": "interrupted", "error": INTERRUPTED, "ended": now()}
                 write_json(path / "state.json", data, sync=True)
+                asked = read_json(path / "request.json")
+                if asked.get("kind") in KINDS:  # a damaged request must not keep us from starting
+                    KINDS[asked["kind"]].forget(self.root, asked["request"])
             elif data.get("state") == "queued" and not (path / "cancel").exists():
                 (self.at / ".queue" / path.name).touch()
 
@@ -152,16 +160,34 @@ class _Worker:
             record.end("done")
         except RunCancelled:
             record.end("cancelled")
-        except MitoEMError as error:
-            record.end("failed", str(error), fault=type(error).__name__)
+        except (MitoEMError, OSError) as found:
+            error = disk_error(found) if isinstance(found, OSError) else found
+            if isinstance(error, DiskFull):
+                _make_room(path)
+            if not isinstance(error, MitoEMError):
+                traceback.print_exc()
+            fault = type(error).__name__ if isinstance(error, MitoEMError) else ""
+            record.end("failed", str(error) if fault else _bug(error), fault=fault)
         except Exception as error:
             traceback.print_exc()
-            record.end("failed", f"{type(error).__name__}: {error}"[:500])
+            record.end("failed", _bug(error))
         except BaseException:
             record.end("interrupted", INTERRUPTED)
             raise
         finally:
             self._say("")
+
+
+def _bug(error: Exception) -> str:
+    """What a run says of an error that nobody meant."""
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _make_room(path: Path) -> None:
+    """Delete what a run has made that met a full disk: its end would not fit beside it."""
+    for one in path.iterdir():
+        if one.name not in ("request.json", "state.json", "cancel") and one.is_file():
+            one.unlink()
 
 
 class _Record:
@@ -183,7 +209,8 @@ class _Record:
         self.data |= {"progress": min(max(fraction, 0.0), 1.0), "message": message}
         if time.monotonic() - self.last >= REPORT_SECONDS:
             self.last = time.monotonic()
-            write_json(self.path / "state.json", self.data)
+            with suppress(OSError):  # a full disk is met where something has to be kept
+                write_json(self.path / "state.json", self.data)
 
     def cancelled(self) -> bool:
         """Whether a person asked to stop."""
