@@ -6,6 +6,8 @@ give the same bytes.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,8 +19,16 @@ from mitoem.geometry import Box, Index, VoxelSize
 FORMAT = "mitoem-volume"
 FORMAT_VERSION = 1
 FILE = "volume.json"
+NEXT = ".next.json"
+"""Beside it, while a change is made: all that is to be done; see ``ingestion.shelf``."""
 
-RESERVED: Final = {"volume": {"runs", "index.json"}, "labels": {"image", "zarr.json"}}
+SEAL = "checksum"
+"""The key, in a JSON object that we write, of the SHA-256 of all else that it says."""
+
+RESERVED: Final = {
+    "volume": {"runs", "index.json", "access.json"},
+    "labels": {"image", "zarr.json"},
+}
 """Names that mean something else where the volume, or the labels, would lie."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -38,6 +48,29 @@ def check_name(name: str, *, what: str = "volume") -> str:
     if name in RESERVED.get(what, ()):
         raise NameInvalid(f"{what} name {name!r} means something else there; choose another")
     return name
+
+
+def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with the checksum of what it says, whatever the order of its keys."""
+    return {**data, SEAL: _digest(data)}
+
+
+def check_seal(data: Mapping[str, Any], *, where: str) -> None:
+    """Raise VolumeInvalid for a JSON object that is not as it was written.
+
+    One without a checksum passes: an older one, or one that a person took in hand.
+    """
+    kept = data.get(SEAL)
+    if kept is not None and kept != (found := _digest(data)):
+        raise VolumeInvalid(
+            f"{where}: expected {SEAL} {kept}, found {found}: damaged, or edited by hand (without "
+            f"its {SEAL} it is taken as it is)"
+        )
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    said = {key: value for key, value in data.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +136,8 @@ class LabelSet:
 class VolumeInfo:
     """All that ``volume.json`` says. Shapes and voxel sizes (z, y, x), nm.
 
-    ``shards`` names every file of every array, ``image/0`` or ``truth/0`` -> path -> bytes.
+    ``shards`` names every file of every array, ``image/0`` or ``truth/0`` -> path -> bytes;
+    ``metadata`` every small file of ``image.zarr`` -> SHA-256, empty in volumes of old.
     ``made_from`` tells the sources, and what was asked of them, from any other; ``first_slice`` is
     the number of the slice that became z = 0.
     """
@@ -126,6 +160,7 @@ class VolumeInfo:
     made_from: str = ""
     first_slice: int = 0
     shards: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def label_set(self, name: str) -> LabelSet:
         """The label set of that name; raises LabelsNotFound, which lists those that exist."""
@@ -156,7 +191,7 @@ def to_json(info: VolumeInfo) -> dict[str, Any]:
     out["levels"] = [list(level.factors) for level in info.levels]
     for labels in out["labels"]:
         labels["coverage"] = [[box["start"], box["stop"]] for box in labels["coverage"]]
-    return out
+    return sealed(out)
 
 
 def from_json(data: Mapping[str, Any], *, where: str = "volume.json") -> VolumeInfo:
@@ -167,6 +202,7 @@ def from_json(data: Mapping[str, Any], *, where: str = "volume.json") -> VolumeI
                 f"{where}: expected {FORMAT} version {FORMAT_VERSION}, "
                 f"found {data['format']} version {data['format_version']}"
             )
+        check_seal(data, where=where)
         return _parse(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, VolumeInvalid):
@@ -205,6 +241,7 @@ def _parse(data: Mapping[str, Any]) -> VolumeInfo:
             str(array): {str(path): int(n) for path, n in files.items()}
             for array, files in data["shards"].items()
         },
+        metadata={str(path): str(sha) for path, sha in data.get("metadata", {}).items()},
     )
 
 

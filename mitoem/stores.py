@@ -1,15 +1,18 @@
 """The stores that volumes lie on, by URL, and how long a remote one is waited for.
 
 Everything is read through TensorStore's key-value stores: ``file://``, ``http(s)://``, ``s3://``.
-A remote host that does not answer is asked again by one caller at a time and not before a pause,
-so that whoever needs another root never waits for this one. ``AWS_ENDPOINT_URL`` names another
+A remote host that does not answer is given up within seconds; after a pause a thread of its own
+asks it again, and until it answers everybody is told so at once: no caller waits for it twice, and
+whoever needs another root never waits for this one. ``AWS_ENDPOINT_URL`` names another
 S3 server than Amazon's.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +21,7 @@ from urllib.parse import urlsplit
 
 import tensorstore as ts
 
-from mitoem.errors import StoreUnreachable, VolumeInvalid
+from mitoem.errors import MitoEMError, StoreUnreachable, VolumeInvalid
 
 CACHE_BYTES = 256_000_000
 
@@ -38,14 +41,17 @@ PATIENCE = {
 TensorStore knows these as environment variables alone; one that is set already is left so.
 """
 
-PAUSE_S = 60.0
+PAUSE_S = float(os.environ.get("MITOEM_STORE_PAUSE", "15"))
 """How long a host that did not answer is not asked again, seconds."""
+
+ANSWER_S = float(os.environ.get("MITOEM_STORE_PATIENCE", "6"))
+"""How long the answer to a small request is waited for, with all tries, seconds."""
+
+VOXELS_S = 100_000
+"""Voxels that a second more is waited for: slower than that nobody can look at a volume."""
 
 HOLD_S = 5.0
 """How long a small remote file is used before it is looked at again, seconds."""
-
-TURN_S = 30.0
-"""How long the one caller that asks it again may take, seconds, while others are still told no."""
 
 _HERE = re.compile(r"^(NOT_FOUND|OUT_OF_RANGE|DATA_LOSS|FAILED_PRECONDITION)")
 """Errors of a store that answers: what was asked for is absent, short or damaged."""
@@ -59,10 +65,11 @@ _AWAY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """A host that did not answer: why, and until when it is not asked again."""
+    """A host that did not answer: why, until when it is not asked again, and with which file."""
 
     reason: str
     until: float
+    url: str
 
 
 _silent: dict[str, _Silence] = {}
@@ -126,27 +133,69 @@ def read_held(url: str) -> bytes | None:
 
 def read_bytes(url: str) -> bytes | None:
     """The content of a file at a URL, or None where there is none; raises StoreUnreachable."""
-    base, _, name = url.rpartition("/")
     admit(url)
+    return _read(url)
+
+
+def _read(url: str) -> bytes | None:
+    base, _, name = url.rpartition("/")
     try:
-        store = ts.KvStore.open(spec(base + "/"), context=context(url)).result()
-        result = store.read(name).result()
+        store = wait(ts.KvStore.open(spec(base + "/"), context=context(url)), url)
+        result = wait(store.read(name), url)
     except (ValueError, OSError) as error:
         raise unreachable(url, error) or VolumeInvalid(f"{url}: {first_line(error)}") from error
     answered(url)
     return bytes(result.value) if result.state == "value" else None
 
 
+def wait(future: Any, url: str, *, voxels: int = 0) -> Any:
+    """The result of a TensorStore future; raises TimeoutError, which ``unreachable`` knows."""
+    if not _host(url):
+        return future.result()
+    try:
+        return future.result(timeout=patience(voxels))
+    except TimeoutError:
+        future.cancel()
+        raise
+
+
+def patience(voxels: int = 0) -> float:
+    """How long an answer that brings so many voxels is waited for, seconds."""
+    return ANSWER_S + voxels / VOXELS_S
+
+
 def admit(url: str) -> None:
-    """Raise StoreUnreachable, without asking, while the host of a URL is known not to answer."""
+    """Raise StoreUnreachable, without asking, while the host of a URL is known not to answer.
+
+    When its pause is over, a thread asks it: from its answer on the host is asked as usual.
+    """
     host = _host(url)
     silence = _silent.get(host)
     if silence is None:
         return
-    now = time.monotonic()
-    if now < silence.until:
-        raise StoreUnreachable(f"cannot reach {url}: {silence.reason}")
-    _silent[host] = _Silence(silence.reason, now + TURN_S)
+    if time.monotonic() >= silence.until:
+        _silent[host] = _Silence(silence.reason, math.inf, silence.url)
+        threading.Thread(target=_probe, args=(host, silence), name="probe", daemon=True).start()
+    raise StoreUnreachable(f"cannot reach {url}: {silence.reason}")
+
+
+def silent() -> bool:
+    """Whether some host is known not to answer."""
+    return bool(_silent)
+
+
+def forget_silence() -> None:
+    """Ask every host again that did not answer, for a person who says that it is there now."""
+    _silent.clear()
+
+
+def _probe(host: str, silence: _Silence) -> None:
+    """Ask a silent host for the file that it did not give."""
+    try:
+        _read(silence.url + "volume.json" if silence.url.endswith("/") else silence.url)
+    except (MitoEMError, RuntimeError):
+        if _silent.get(host, silence).until == math.inf:  # it refused, or failed in another way
+            answered(silence.url)
 
 
 def answered(url: str) -> None:
@@ -157,19 +206,24 @@ def answered(url: str) -> None:
 def unreachable(url: str, error: Exception) -> StoreUnreachable | None:
     """The error of a remote store that did not answer or refused; None for any other fault."""
     host, text = _host(url), str(error)
+    if host and isinstance(error, TimeoutError):
+        text = "CURL error no answer in time"
     found = _AWAY.search(text)
-    if not host or found is None or _HERE.match(text):
+    if not host or found is None:
         return None
     code = found["code"] or found["s3"]
+    if _HERE.match(text) and not (code or "").startswith("3"):  # sent from one place to the next
+        return None
     reason = (found["curl"] or found["http"] or "refused").strip() + (f" ({code})" if code else "")
     if code is None or code.startswith("5") or code == "429":
-        _silent[host] = _Silence(reason, time.monotonic() + PAUSE_S)
+        _silent[host] = _Silence(reason, time.monotonic() + PAUSE_S, url)
     return StoreUnreachable(f"cannot reach {url}: {reason}")
 
 
 def first_line(error: Exception) -> str:
     """What TensorStore says, without the specification that follows it."""
-    return str(error).splitlines()[0].partition(" [tensorstore_spec")[0][:300]
+    text = str(error) or type(error).__name__
+    return text.splitlines()[0].partition(" [tensorstore_spec")[0][:300]
 
 
 def _host(url: str) -> str:

@@ -10,33 +10,52 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 
 from mitoem import stores
 from mitoem.errors import FilterInvalid, TableMissing, VolumeInvalid
+from mitoem.manifest import check_seal, sealed
 
 TABLE_VERSION = 1
 """Raised when a column's definition changes, so that older tables are measured again."""
+
+LOOKS = 3
+"""Times that a table is read which does not agree with its note."""
 
 
 def write(
     directory: Path, labels: str, frame: pd.DataFrame, *, provenance: Mapping[str, Any]
 ) -> Path:
-    """Store a table and its provenance; the table appears whole or not at all."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{labels}.parquet"
+    """Store a table and its provenance; both appear whole, as one, or not at all.
+
+    The new provenance lies beside the old one until the table is there: whoever reads in between,
+    or after a process died in between, takes the one that names the table's bytes. Raises DiskFull.
+    """
+    path, waiting = directory / f"{labels}.parquet", _waiting(directory, labels)
     data = io.BytesIO()
     frame.to_parquet(data, index=False)
     content = data.getvalue()
     note: dict[str, Any] = {"table_version": TABLE_VERSION, "rows": len(frame)}
     note |= dict(provenance) | {"sha256": hashlib.sha256(content).hexdigest()}
-    _replace(path, content)
-    _replace(path.with_suffix(".json"), (json.dumps(note, indent=1) + "\n").encode())
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for left in directory.glob(f".{labels}.*.partial"):
+            _sweep(left)
+        _replace(waiting, (json.dumps(sealed(note), indent=1) + "\n").encode())
+        _replace(path, content)
+    except OSError as error:
+        from mitoem.ingestion.disk import disk_error
+
+        waiting.unlink(missing_ok=True)
+        raise disk_error(error) from error
+    waiting.replace(directory / f"{labels}.json")
     return path
 
 
@@ -46,6 +65,15 @@ def read(directory: Path | str, labels: str, *, version: str) -> pd.DataFrame:
     Raises TableMissing when the labels were never measured, or changed since, VolumeInvalid for
     a damaged file, StoreUnreachable.
     """
+    for _ in range(LOOKS - 1):
+        try:
+            return _read(directory, labels, version)
+        except VolumeInvalid:
+            time.sleep(0.01)  # it may just be written anew
+    return _read(directory, labels, version)
+
+
+def _read(directory: Path | str, labels: str, version: str) -> pd.DataFrame:
     note = provenance(directory, labels)
     if note is None:
         raise TableMissing(f"labels {labels!r} are not measured yet")
@@ -71,9 +99,16 @@ def provenance(directory: Path | str, labels: str) -> dict[str, Any] | None:
     """What is written beside a table, or None where there is none."""
     name = f"{labels}.json"
     if isinstance(directory, str):
-        content = stores.read_held(directory + name)
-    else:
-        content = _local(directory / name)
+        return _note(stores.read_held(directory + name), name)
+    coming = _note(_local(_waiting(directory, labels)), name)
+    if coming is not None:
+        content = _local(directory / f"{labels}.parquet") or b""
+        if hashlib.sha256(content).hexdigest() == coming.get("sha256"):
+            return coming
+    return _note(_local(directory / name), name)
+
+
+def _note(content: bytes | None, name: str) -> dict[str, Any] | None:
     if content is None:
         return None
     try:
@@ -82,7 +117,13 @@ def provenance(directory: Path | str, labels: str) -> dict[str, Any] | None:
         raise VolumeInvalid(f"{name}: {error}") from error
     if not isinstance(note, dict):
         raise VolumeInvalid(f"{name}: expected an object, found {type(note).__name__}")
+    check_seal(note, where=name)
     return note
+
+
+def _waiting(directory: Path, labels: str) -> Path:
+    """Where the provenance of a table lies that is being put in place."""
+    return directory / f".{labels}.json.next"
 
 
 def _local(path: Path) -> bytes | None:
@@ -133,6 +174,17 @@ def sidecar(content: bytes, *, kind: str, **facts: Any) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    partial = path.with_name(f".{path.name.lstrip('.')}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sweep(partial: Path) -> None:
+    """Delete what a process has left that lives no more."""
+    process = partial.name.split(".")[-2]
+    if not (process.isdigit() and psutil.pid_exists(int(process))):
+        partial.unlink(missing_ok=True)

@@ -100,7 +100,7 @@ class Volume:
         reads = [(where, part.read()) for where, part in parts]
         for where, future in reads:
             try:
-                out[where] = future.result()
+                out[where] = stores.wait(future, self.url, voxels=out.size)
             except (ValueError, OSError) as error:
                 raise self._fault(layer, level, error) from error
         if reads:
@@ -109,19 +109,35 @@ class Volume:
 
     async def aread(self, box: Box, *, level: int = 0, layer: str = IMAGE) -> npt.NDArray[Any]:
         """``read``, for use in an event loop: waits for TensorStore without holding a thread."""
-        if self.path is None and (layer, level) not in self._stores:
-            # Opening an array asks the remote store; the loop must not wait for that.
-            await asyncio.to_thread(self.store, layer, level)
+        await self._aopen(layer, level)
         out, parts = self._parts(box, level, layer)
         reads = [(where, part.read()) for where, part in parts]
+        limit = stores.patience(out.size) if self.path is None else None
         for where, future in reads:
             try:
-                out[where] = await future
+                out[where] = await asyncio.wait_for(_awaited(future), limit)
             except (ValueError, OSError) as error:
                 raise self._fault(layer, level, error) from error
         if reads:
             stores.answered(self.url)
         return out
+
+    async def _aopen(self, layer: str, level: int) -> None:
+        """Open a remote array without holding a thread: its store may take its time."""
+        if self.path is not None or (layer, level) in self._stores:
+            return
+        self.level_shape(level)
+        if layer != IMAGE:
+            self.info.label_set(layer)
+        url = self.url + array_path(layer, level)
+        stores.admit(url)
+        try:
+            opening = ts.open(_spec(url), context=stores.context(url))
+            opened = await asyncio.wait_for(_awaited(opening), stores.patience())
+        except (ValueError, OSError) as error:
+            raise _unopened(url, error) from error
+        stores.answered(url)
+        self._stores[layer, level] = opened
 
     def coverage(self, layer: str, level: int) -> tuple[Box, ...]:
         """Boxes of a level in which the layer has voxels; for the image, the whole level."""
@@ -165,20 +181,33 @@ def coarse(box: Box, factors: Index) -> Box:
 
 def open_array(url: str, *, overrides: dict[str, Any] | None = None) -> ts.TensorStore:
     """Open an existing Zarr v3 array for reading; a missing chunk is an error, not zeros."""
-    spec: dict[str, Any] = {
+    stores.admit(url)
+    try:
+        opening = ts.open(_spec(url) | (overrides or {}), context=stores.context(url))
+        opened: ts.TensorStore = stores.wait(opening, url)
+    except (ValueError, OSError) as error:
+        raise _unopened(url, error) from error
+    stores.answered(url)
+    return opened
+
+
+def _spec(url: str) -> dict[str, Any]:
+    return {
         "driver": "zarr3",
         "kvstore": stores.spec(url),
         "fill_missing_data_reads": False,
         "recheck_cached_data": "open",
     }
-    stores.admit(url)
-    try:
-        opened = ts.open(spec | (overrides or {}), context=stores.context(url)).result()
-    except (ValueError, OSError) as error:
-        fault = ChunkCorrupt(f"{url}: {stores.first_line(error)}")
-        raise stores.unreachable(url, error) or fault from error
-    stores.answered(url)
-    return opened
+
+
+def _unopened(url: str, error: Exception) -> MitoEMError:
+    fault = ChunkCorrupt(f"{url}: {stores.first_line(error)}")
+    return stores.unreachable(url, error) or fault
+
+
+async def _awaited(future: Any) -> Any:
+    """A TensorStore future as something that asyncio can put a limit on."""
+    return await future
 
 
 def open_at(path_or_url: str | Path) -> Volume:
@@ -188,6 +217,11 @@ def open_at(path_or_url: str | Path) -> Volume:
     StoreUnreachable for a remote store that does not answer.
     """
     url = to_url(path_or_url)
+    path = path_of(url)
+    if path is not None and (path / manifest.NEXT).is_file():
+        from mitoem.ingestion import shelf
+
+        shelf.settle(path)
     data = stores.read_held(url + manifest.FILE)
     if data is None:
         raise VolumeNotFound(f"no complete volume at {path_or_url} (no {manifest.FILE})")

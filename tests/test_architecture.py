@@ -16,7 +16,7 @@ PACKAGE = ROOT / "mitoem"
 LINES = (
     ("errors", "geometry", "manifest", "ome", "filters", "version"),
     ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "effects", "phantom"),
-    ("catalog", "tables", "stores", "volume", "blocks", "ingestion", "inference", "view"),
+    ("access", "catalog", "tables", "stores", "volume", "blocks", "ingestion", "inference", "view"),
     ("front", "figures", "export", "checking", "neuroglancer"),
     ("jobs", "demo"),
     ("server", "cli", "__main__"),

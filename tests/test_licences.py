@@ -11,8 +11,8 @@ LISTED = Path(__file__).parents[1] / "docs" / "licences.md"
 
 ALLOWED = {
     "0BSD", "3-Clause BSD License", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0",
-    "ISC", "LGPL-3.0", "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-CMU", "MPL-2.0", "PSF-2.0",
-    "Zlib",
+    "ISC", "LGPL-3.0", "LGPL-3.0-only", "LGPL-3.0-or-later", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0",
+    "PSF-2.0", "Zlib",
 }  # fmt: skip
 """Licences under which an MIT program may be served: none asks for the program's own source."""
 

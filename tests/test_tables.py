@@ -19,6 +19,7 @@ from mitoem.errors import RequestInvalid, RunCancelled
 from mitoem.front.downloads import Kind
 from mitoem.jobs import measuring
 from mitoem.jobs.job import Job
+from mitoem.manifest import SEAL, sealed
 
 VOXEL = (30.0, 8.0, 8.0)
 
@@ -75,9 +76,9 @@ def test_a_table_of_other_labels_or_other_code_is_measured_again(root: Path, cha
     content = tables.to_parquet(stale)
     (root / "one/tables/truth.parquet").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    file.write_text(json.dumps(note(root) | {"sha256": sha256}))
+    file.write_text(json.dumps(sealed(note(root) | {"sha256": sha256})))
     assert mitoem.table("one", data=root).equals(stale), "a current table is taken as it is"
-    file.write_text(json.dumps(note(root) | {changed: "another"}))
+    file.write_text(json.dumps(sealed(note(root) | {changed: "another"})))
     pd.testing.assert_frame_equal(mitoem.table("one", data=root), fresh, check_exact=True)
 
 
@@ -129,6 +130,7 @@ def test_a_labelled_part_without_an_instance_gives_a_table_without_rows(root: Pa
     file = root / "one/volume.json"
     info = json.loads(file.read_text())
     info["labels"][0]["coverage"] = [[[0, 0, 0], [3, 60, 60]]]
+    del info[SEAL]
     file.write_text(json.dumps(info))
     assert mitoem.measure("one", skeletons=True, data=root).empty
     for kind in get_args(Kind):

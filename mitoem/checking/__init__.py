@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitoem import catalog
-from mitoem.checking import facts, files, measured, metadata, voxels
+from mitoem.checking import facts, files, judged, measured, metadata, voxels
 from mitoem.checking.finding import Finding
 from mitoem.errors import VolumeInvalid
 from mitoem.volume import IMAGE, Volume
@@ -26,7 +26,8 @@ def check(
     """Everything found wrong with a local volume; ``deep`` reads every voxel of every level.
 
     Without it: ``volume.json`` against itself, OME metadata, arrays, the names and sizes of all
-    files, tables. With it also checksums, every level against the finer one, and all counts.
+    files, tables, verdicts. With it also checksums of voxels, every level against the finer one,
+    and all counts.
     Raises VolumeInvalid for a remote volume.
     """
     if volume.path is None:
@@ -36,6 +37,7 @@ def check(
     for layer in layers:
         findings += metadata.check(volume, volume.path, layer)
     findings += metadata.check_listing(volume, volume.path)
+    findings += judged.check_index(volume, volume.path)
     counted: dict[str, measured.Counts] = {}
     if deep:
         report = _shares(volume, layers, progress)
@@ -47,6 +49,7 @@ def check(
     known = catalog.from_environment(data)
     for one in volume.info.labels:
         findings += measured.check(volume, known, one, counted.get(one.name))
+    findings += judged.check(volume, data)
     return findings
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from mitoem.geometry import Box, Index
 from mitoem.ingestion.layout import aligned
 from mitoem.ingestion.placing import around
 from mitoem.ingestion.shelf import PARTIAL
-from mitoem.manifest import FILE
+from mitoem.manifest import FILE, SEAL
 from mitoem.volume import IMAGE, Volume, array_path, coarse
 
 
@@ -42,6 +44,8 @@ def check(volume: Volume, path: Path, layers: Sequence[str]) -> Iterator[Finding
     for one in volume.info.labels:
         known |= {f"tables/{one.name}.parquet", f"tables/{one.name}.json"}
         known.add(f"{array_path(one.name, 0).removesuffix('0/')}zarr.json")
+        for other in volume.info.labels:
+            known |= {f"triage/{one.name}/{other.name}.{end}" for end in ("json", "lock")}
     for layer, level in product(layers, range(len(volume.info.levels))):
         array = array_path(layer, level)
         known.add(f"{array}zarr.json")
@@ -54,7 +58,19 @@ def check(volume: Volume, path: Path, layers: Sequence[str]) -> Iterator[Finding
             found = file.stat().st_size if file.is_file() else None
             if found != expected:
                 yield differs(f"{volume.name}/{array}{name}", "bytes", expected, found)
+    yield from _small(volume, path)
     yield from _unknown(volume, path, known)
+
+
+def _small(volume: Volume, path: Path) -> Iterator[Finding]:
+    """The small files whose bytes ``volume.json`` names, and whether it names its own."""
+    for name, expected in sorted(volume.info.metadata.items()):
+        file = path / name
+        found = sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+        if found != expected:
+            yield differs(f"{volume.name}/{name}", "SHA-256", expected, found)
+    if SEAL not in json.loads((path / FILE).read_bytes()):
+        yield Finding("notice", f"{volume.name}/{FILE}", f"no {SEAL} in it: damage may go unseen")
 
 
 def _needed(volume: Volume, layer: str, level: int) -> set[str]:

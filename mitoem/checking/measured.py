@@ -26,6 +26,14 @@ def check(
 ) -> Iterator[Finding]:
     """The table of a label set: its version, rows, ids and boxes, and its counts where counted."""
     where = f"{volume.name}/tables/{one.name}.parquet"
+    beside = f"{volume.name}/tables/{one.name}.json"
+    try:
+        note = known.provenance(volume, one.name)
+    except MitoEMError as error:
+        yield Finding("error", beside, str(error))
+        return
+    if note is None and (known.tables(volume) / f"{one.name}.parquet").exists():
+        where = beside
     try:
         frame = known.table(volume, one.name)
     except TableMissing as error:

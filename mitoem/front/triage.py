@@ -13,11 +13,13 @@ import pandas as pd
 from filelock import FileLock
 
 from mitoem import catalog
-from mitoem.errors import RequestInvalid
+from mitoem.errors import RequestInvalid, VolumeInvalid
 from mitoem.front import pairs
 from mitoem.front.mistakes import name_of
 from mitoem.front.pairs import Labels
 from mitoem.front.shelves import Data, resolved
+from mitoem.ingestion.disk import disk_error, write_json
+from mitoem.manifest import SEAL, check_seal, sealed
 from mitoem.volume import Volume
 
 if TYPE_CHECKING:
@@ -52,22 +54,25 @@ def judge(
 ) -> None:
     """Keep a verdict on an error, called as by ``name_of``; None takes it back.
 
-    Raises RequestInvalid for a verdict that is none of ``VERDICTS``.
+    Raises RequestInvalid for a verdict that is none of ``VERDICTS``, VolumeInvalid for a file of
+    verdicts that does not read, DiskFull, DiskReadOnly.
     """
     if verdict is not None and verdict not in VERDICTS:
         raise RequestInvalid(f"verdict must be one of {', '.join(VERDICTS)}, found {verdict!r}")
     target = resolved(volume, data=data)
     path = _file(target, truth, prediction, data)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".lock").touch()
+    except OSError as found:
+        raise disk_error(found) from found
     with FileLock(path.with_suffix(".lock")):
-        kept = _read(path)
+        kept = read(path)
         kept.pop(error, None)
         if verdict is not None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             kept[error] = asdict(Judgement(verdict, now, _versions(target, truth, prediction)))
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        partial.replace(path)
+        write_json(path, sealed({"verdicts": kept}))
 
 
 def judgements(
@@ -82,7 +87,7 @@ def judgements(
     now = _versions(target, truth, prediction)
     found = {
         name: Judgement(one["verdict"], one["when"], tuple(one["versions"]))
-        for name, one in _read(_file(target, truth, prediction, data)).items()
+        for name, one in read(_file(target, truth, prediction, data)).items()
     }
     return {name: one for name, one in found.items() if one.versions == now}
 
@@ -126,6 +131,24 @@ def errors_of(
     return error_table(errors, judged, volume=a[0], truth=a[1], prediction=b[1])
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Verdicts by the name of the error; raises VolumeInvalid for a file that does not say them."""
+    if not path.exists():
+        return {}
+    where = f"triage/{path.parent.name}/{path.name}"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        check_seal(data, where=where)
+        kept: dict[str, Any] = data["verdicts"] if SEAL in data else data
+        for one in kept.values():
+            Judgement(str(one["verdict"]), str(one["when"]), tuple(one["versions"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, VolumeInvalid):
+            raise
+        raise VolumeInvalid(f"{where}: {type(error).__name__} {error}") from error
+    return kept
+
+
 def _versions(volume: Volume, truth: str, prediction: str) -> tuple[str, str]:
     return volume.version(truth), volume.version(prediction)
 
@@ -133,11 +156,3 @@ def _versions(volume: Volume, truth: str, prediction: str) -> tuple[str, str]:
 def _file(volume: Volume, truth: str, prediction: str, data: Data) -> Path:
     folder = catalog.from_environment(data).tables(volume).with_name("triage")
     return folder / truth / f"{prediction}.json"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return kept

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
+from test_hung_stores import Store
 
 from browser.conftest import Server
 from browser.test_viewer import (
@@ -17,6 +21,7 @@ from browser.test_viewer import (
     voxel_point,
     wait_for_word,
 )
+from mitoem import catalog
 from mitoem.render import instance_colour
 
 
@@ -61,6 +66,38 @@ def test_a_server_that_was_shot_is_named_and_met_again(page: Page, own_server: S
     expect(page.locator(".card header b")).to_have_text(re.compile(r"#\d+"))
     page.wait_for_function("() => new URLSearchParams(location.search).has('sel')")
     wait_for_word(page, "volume", "phantom-r")
+
+
+def test_a_store_that_hangs_is_named_with_a_way_out_and_the_page_comes_back_by_itself(
+    page: Page, browser_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_STORE_PAUSE", "2")
+    monkeypatch.setenv("MITOEM_STORE_PATIENCE", "2")
+    (tmp_path / "far").symlink_to(browser_root)
+    catalog.write_index(browser_root)
+    far = Store(tmp_path / "far")
+    near = tmp_path / "near"
+    near.mkdir()
+    shutil.copytree(browser_root / "ball", near / "ball")
+    server = Server(f"{near}:{far.url}", tmp_path / "server.txt")  # type: ignore[arg-type]
+    far.mode = "silent"
+    try:
+        server.start()
+        page.goto(f"{server.url}/explore?volume=phantom-r&z=9")
+        told = page.get_by_text("StoreUnreachable")
+        expect(told).to_be_visible(timeout=20_000)
+        expect(page.get_by_text(re.compile("cannot reach http://127.*phantom-r"))).to_be_visible()
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        page.goto(f"{server.url}/explore?volume=ball&z=2")
+        settled(page)
+        page.goto(f"{server.url}/explore?volume=phantom-r&z=9")
+        expect(told).to_be_visible(timeout=3_000)
+        far.mode = "well"
+        expect(told).to_be_hidden(timeout=30_000)
+        settled(page)
+    finally:
+        server.stop()
+        far.end()
 
 
 def test_without_webgl_the_slices_are_still_shown(page: Page) -> None:

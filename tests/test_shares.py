@@ -1,0 +1,58 @@
+"""What one person may have of the worker: runs at a time, voxels in an hour."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mitoem import jobs
+from mitoem.errors import LimitReached
+
+ANNA, BERT = "a" * 32, "b" * 32
+PROBE = {"seconds": 0}
+CROP = {"volume": "phantom-r", "box": "0:10,0:100,0:100"}
+
+
+def test_runs_of_one_person_are_limited_and_those_of_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_RUNS_PER_CLIENT", "2")
+    first = jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+    jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+    with pytest.raises(LimitReached, match=r"at most 2 .* found 2"):
+        jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+    assert len(jobs.runs(tmp_path)) == 2
+    jobs.submit(tmp_path, "probe", PROBE, start=False, client=BERT)
+    for _ in range(3):
+        jobs.submit(tmp_path, "probe", PROBE, start=False)
+    jobs.cancel(tmp_path, first)
+    jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+    assert [one.client for one in jobs.runs(tmp_path)].count(ANNA) == 3
+
+
+def test_voxels_of_one_person_are_limited_for_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_VOXELS_PER_HOUR", "250000")
+    spent = [jobs.submit(tmp_path, "predict", CROP, start=False, client=ANNA) for _ in range(2)]
+    with pytest.raises(LimitReached, match=r"at most 250,000 .* found 200,000 and 100,000"):
+        jobs.submit(tmp_path, "predict", CROP, start=False, client=ANNA)
+    jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+    jobs.submit(tmp_path, "predict", CROP, start=False, client=BERT)
+    file = jobs.directory(tmp_path, spent[0]) / "request.json"
+    ago = (datetime.now(UTC) - timedelta(hours=1, minutes=1)).isoformat()
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"created": ago}))
+    jobs.submit(tmp_path, "predict", CROP, start=False, client=ANNA)
+
+
+def test_nothing_is_limited_where_the_limits_are_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_RUNS_PER_CLIENT", "0")
+    monkeypatch.setenv("MITOEM_VOXELS_PER_HOUR", "0")
+    for _ in range(12):
+        jobs.submit(tmp_path, "predict", CROP, start=False, client=ANNA)
+    assert len(jobs.runs(tmp_path)) == 12
