@@ -6,11 +6,13 @@ Start it with ``streamlit run app.py``.
 import streamlit as st
 
 from mitoem import server
+from mitoem.ui import signin
 
 base = st.get_option("server.baseUrlPath") or ""
+sites = st.get_option("server.corsAllowedOrigins")
 app = st.App(
     "mitoem/ui/main.py",
-    routes=server.routes(base),
-    middleware=server.middleware(base),
+    routes=server.routes(base, who=signin.who, secret=signin.secret()),
+    middleware=server.middleware(base, who=signin.who, closed=signin.enabled, origins=sites),
     lifespan=server.lifespan,
 )

@@ -19,8 +19,16 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from mitoem import tables
-from mitoem.errors import MitoEMError, StoreUnreachable, TableMissing, VolumeInvalid, VolumeNotFound
+from mitoem import access, tables
+from mitoem.access import Rules
+from mitoem.errors import (
+    AccessInvalid,
+    MitoEMError,
+    StoreUnreachable,
+    TableMissing,
+    VolumeInvalid,
+    VolumeNotFound,
+)
 from mitoem.manifest import FILE, check_name
 from mitoem.stores import read_held
 from mitoem.volume import Volume, open_at, path_of, to_url
@@ -52,9 +60,34 @@ class Catalog:
         """Names of the complete volumes in all roots that can be read, sorted."""
         return sorted({name for names, _ in map(_listed, self.roots) for name in names})
 
+    def listed(self, user: str | None) -> list[str]:
+        """The names of ``names`` that a person (None: a stranger) is told of."""
+        try:
+            rules = self.rules()
+        except AccessInvalid:
+            return []
+        return [name for name in self.names() if rules.of(name).lists(user)]
+
+    def may_see(self, volume: str, user: str | None) -> bool:
+        """Whether a person (None: a stranger) who knows a volume's name may see it."""
+        try:
+            return self.rules().of(volume).opens(user)
+        except AccessInvalid:
+            return False
+
+    def rules(self) -> Rules:
+        """Who may see what; raises AccessInvalid."""
+        path = path_of(self.roots[0])
+        return access.read(path) if path else Rules()
+
     def faults(self) -> list[MitoEMError]:
-        """One error for each root whose volumes cannot be listed."""
-        return [fault for _, fault in map(_listed, self.roots) if fault is not None]
+        """One error for each root whose volumes cannot be listed, and for unreadable rules."""
+        found = [fault for _, fault in map(_listed, self.roots) if fault is not None]
+        try:
+            self.rules()
+        except AccessInvalid as error:
+            found.append(error)
+        return found
 
     def open(self, name: str) -> Volume:
         """The volume of that name, of the first root that has it.
@@ -74,7 +107,9 @@ class Catalog:
         if silent is not None:
             raise silent
         known = ", ".join(self.names()) or "none"
-        raise VolumeNotFound(f"no volume {name!r} in the data roots; there are: {known}")
+        lost = [path for root in self.roots if (path := path_of(root)) and (path / name).is_dir()]
+        part = f" ({lost[0] / name / FILE} is missing)" if lost else ""
+        raise VolumeNotFound(f"no volume {name!r} in the data roots{part}; there are: {known}")
 
     def tables(self, volume: Volume) -> Path:
         """Directory that takes the volume's instance tables: beside it, or in the first root."""
@@ -120,21 +155,20 @@ def from_environment(data: str | Path | None = None) -> Catalog:
     return Catalog(tuple(to_url(root) for root in _ROOT.findall(text)))
 
 
-def may_see(volume: str, user: str | None) -> bool:
-    """Whether a person (None: not signed in) may see a volume; today everyone may see all."""
-    del volume, user
-    return True
+def may_see(volume: str, user: str | None, *, roots: Catalog | None = None) -> bool:
+    """Whether a person (None: not signed in) may see a volume, by the rules of ``access.json``."""
+    return (roots or from_environment()).may_see(volume, user)
 
 
 def write_index(root: Path) -> list[str]:
-    """List the volumes of a directory in its ``index.json``; returns their names.
+    """List the public volumes of a directory in its ``index.json``; returns their names.
 
     Ingest, ``remove`` and ``demo`` call it; a person does after moving volumes by hand.
     """
     # One at a time: who writes last has then listed last.
     (root / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(root / ".locks" / ".index.lock"):
-        names = sorted(_names(root))
+        names = Catalog((to_url(root),)).listed(None)
         partial = root / f".{INDEX}.partial"
         partial.write_text(json.dumps({"volumes": names}) + "\n", encoding="utf-8")
         partial.replace(root / INDEX)
@@ -145,7 +179,7 @@ def _listed(root: str) -> tuple[list[str], MitoEMError | None]:
     """Names of the volumes in a root, or the error that keeps them from being listed."""
     path = path_of(root)
     try:
-        return (_indexed(root) if path is None else _names(path)), None
+        return (indexed(root) if path is None else _names(path)), None
     except MitoEMError as error:
         return [], error
     except OSError as error:
@@ -161,8 +195,8 @@ def _names(path: Path) -> list[str]:
     ]
 
 
-def _indexed(root: str) -> list[str]:
-    """Names in a remote root's ``index.json``; raises StoreUnreachable, VolumeInvalid."""
+def indexed(root: str) -> list[str]:
+    """Names in the ``index.json`` of a root, a URL; raises StoreUnreachable, VolumeInvalid."""
     data = read_held(root + INDEX)
     if data is None:
         raise VolumeInvalid(f"{root}: no {INDEX} there, which `python -m mitoem index` writes")

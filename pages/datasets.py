@@ -14,12 +14,7 @@ st.caption(
     "[cite](#cite)"
 )
 if not names:
-    panels.empty(
-        "No volumes here yet",
-        f"The data root {getting.place(cache.roots().roots[0])} holds no complete volume. The two "
-        "demo volumes take less than a minute; or ingest images of your own.",
-        code=f"{panels.DEMO}\n{panels.INGEST}",
-    )
+    panels.no_volumes(getting.place(cache.roots().roots[0]))
 cards.style()
 for start in range(0, len(names), 2):
     for column, name in zip(st.columns(2), names[start : start + 2], strict=False):

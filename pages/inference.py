@@ -3,9 +3,9 @@
 import streamlit as st
 
 from mitoem import Box
-from mitoem.ui import address, cache, crop, model_card, panels, placing, prediction
+from mitoem.ui import address, cache, crop, model_card, panels, placing, prediction, signin
 
-at = address.here() if cache.volume_names() else None
+at = address.here() if address.somewhere() else None
 left, right = st.columns([2, 5], gap="large")
 with left:
     st.subheader("1  Crop")
@@ -28,6 +28,8 @@ with right:
     if run_id:
         with panels.edge():
             prediction.show(at, run_id)
+    elif at is None and signin.stranger():
+        panels.empty("No volume here is open to everyone", "Sign in, in the line above.")
     elif at is None:
         panels.empty(
             "No volume yet",

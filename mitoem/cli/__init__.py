@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from mitoem.cli import data, giving, science
+from mitoem.cli import data, giving, opening, science
 from mitoem.cli.console import Console
 from mitoem.errors import MitoEMError
 from mitoem.ingestion.disk import disk_error
@@ -76,4 +76,5 @@ def parser() -> argparse.ArgumentParser:
     data.add_commands(commands, shared)
     science.add_commands(commands, shared)
     giving.add_commands(commands, shared)
+    opening.add_commands(commands, shared)
     return top

@@ -16,7 +16,7 @@ import streamlit as st
 
 from mitoem.errors import VolumeNotFound
 from mitoem.manifest import LabelSet, VolumeInfo
-from mitoem.ui import cache
+from mitoem.ui import cache, signin
 from mitoem.ui.viewer import insist
 from mitoem.view import WORDS, Notice, View, from_query, resolve, to_query
 from mitoem.volume import Volume
@@ -201,16 +201,22 @@ def keep(view: View, info: VolumeInfo) -> None:
     st.session_state[_WORDS] = others | to_query(view, info)
 
 
+def somewhere() -> bool:
+    """Whether the address names a volume, or there is one to begin with."""
+    return bool(word("volume", "") or cache.volume_names())
+
+
 def here() -> Here:
     """Where the person is now.
 
     Raises VolumeNotFound where there is no volume at all, or none of the name in the address.
     """
     asked = from_query(_words())
-    names = cache.volume_names()
-    if not names:
+    if not somewhere():
+        if signin.stranger():
+            raise VolumeNotFound("no volume here is open to everyone")
         raise VolumeNotFound("there is no volume yet: make the two demo volumes, or ingest one")
-    volume = cache.volume(str(asked.volume) if asked.volume else names[0])
+    volume = cache.volume(str(asked.volume) if asked.volume else cache.volume_names()[0])
     view, notices = resolve(asked, volume.info)
     return Here(volume, view, notices)
 
@@ -221,8 +227,8 @@ def link(at: Here) -> str:
 
 
 def _shown(at: Here | None) -> dict[str, str]:
-    """The words of the view and of this page."""
-    words = to_query(at.view, at.info) if at else {}
+    """The words of the view and of this page; as they came, where there is nothing to see."""
+    words = to_query(at.view, at.info) if at else {k: v for k, v in _words().items() if k in WORDS}
     own = OWN.get(st.session_state[_PAGE], ())
     return words | {k: v for k, v in _words().items() if k in own}
 

@@ -66,10 +66,10 @@ def _of_labels(at: Here, labels: LabelSet) -> None:
     try:
         frame = cache.table(at.volume, labels.name)
     except (TableMissing, VolumeInvalid) as error:
-        frame = None
+        frame, told = None, facts.plain(str(error))
         panels.empty(
             f"{at.info.name}/{labels.name} has no table of instances yet",
-            f"{str(error)[:1].upper()}{str(error)[1:]}. **Measure now** on Instances does it, or:",
+            f"{told[:1].upper()}{told[1:]}. **Measure now** on Instances does it, or:",
             code=f"python -m mitoem measure {at.info.name}/{labels.name}",
         )
     rows = agreement.compare(

@@ -14,8 +14,10 @@ import streamlit as st
 
 from mitoem import catalog
 from mitoem.catalog import Catalog
-from mitoem.errors import ModelInvalid
+from mitoem.errors import ModelInvalid, VolumeNotFound
 from mitoem.inference.model import BUNDLED
+from mitoem.manifest import check_name
+from mitoem.ui import signin
 from mitoem.volume import Volume
 
 
@@ -29,19 +31,28 @@ def data() -> str:
     return os.pathsep.join(roots().roots)
 
 
-def user() -> str | None:
-    """Who looks; None where nobody signs in."""
-    return None
-
-
 def volume_names() -> list[str]:
-    """Names of the volumes that this person may see."""
-    return [name for name in roots().names() if catalog.may_see(name, user())]
+    """Names of the volumes that this person is told of."""
+    return roots().listed(signin.user())
+
+
+def may_see(name: str) -> bool:
+    """Whether this person may see a volume."""
+    return catalog.may_see(name, signin.user(), roots=roots())
 
 
 def volume(name: str) -> Volume:
-    """The volume of that name; its handle is kept by the library. Raises VolumeNotFound."""
-    return roots().open(name)
+    """The volume of that name, if this person may see it; its handle is kept by the library.
+
+    Raises VolumeNotFound: nothing tells a hidden volume from one that does not exist.
+    """
+    try:
+        if may_see(check_name(name)):
+            return roots().open(name)
+    except VolumeNotFound:
+        pass  # its message names every volume
+    known = ", ".join(volume_names()) or "none"
+    raise VolumeNotFound(f"no volume {name!r} here; there are: {known}")
 
 
 def table(of: Volume, labels: str) -> pd.DataFrame:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from math import isfinite
+from urllib.parse import urlsplit
+
 import streamlit as st
 
 from mitoem import render
@@ -9,7 +13,8 @@ from mitoem.errors import MitoEMError
 from mitoem.front import agreement
 from mitoem.geometry import Box
 from mitoem.manifest import LabelSet, VolumeInfo
-from mitoem.ui import address, cache, facts, menu, panels
+from mitoem.server import tokens
+from mitoem.ui import address, cache, facts, menu, modules, panels, signin
 from mitoem.ui.controls import SYNTHETIC
 
 PREVIEW_PIXELS = 320
@@ -82,7 +87,16 @@ def _badges(info: VolumeInfo) -> str:
     """What a person must not miss of a volume."""
     letter = agreement.identify(info).letter
     known = f" :green-badge[MitoEM {letter}]" if letter else ""
-    return f" :orange-badge[{SYNTHETIC}]" if info.synthetic else known
+    return (f" :orange-badge[{SYNTHETIC}]" if info.synthetic else known) + _access(info.name)
+
+
+def _access(name: str) -> str:
+    """Who else sees a volume, where that is not everyone."""
+    rule = cache.roots().rules().of(name)
+    if rule.see == "public":
+        return ""
+    until = f"{datetime.fromtimestamp(rule.until):%-d %b %Y}" if isfinite(rule.until) else ""
+    return f" :gray-badge[:material/lock: {rule.see}{f' until {until}' if until else ''}]"
 
 
 def summary(info: VolumeInfo) -> str:
@@ -157,6 +171,18 @@ def checksums(info: VolumeInfo) -> str:
     return "\n".join(f"{one.sha256}  {one.file}" for one in info.sources)
 
 
+def _reading(info: VolumeInfo) -> None:
+    """How Python and Neuroglancer read the volume's arrays from this server."""
+    seen = urlsplit(st.context.url or "")
+    token = signin.token(info.name)
+    path = f"{modules.base()}{f'/token/{token}' if token else ''}/zarr/{info.name}/"
+    st.caption(
+        "Read it from elsewhere, as OME-Zarr"
+        + (f"; this address is yours, and ends within {tokens.hours():g} hours" if token else "")
+    )
+    st.code(f'zarr.open_group("{seen.scheme}://{seen.netloc}{path}", mode="r")', wrap_lines=True)
+
+
 def _provenance(info: VolumeInfo) -> None:
     if info.description:
         st.markdown(facts.plain(info.description))
@@ -173,6 +199,7 @@ def _provenance(info: VolumeInfo) -> None:
         st.code(checksums(info), language=None, wrap_lines=True)
     lines = [_labels_line(info, one) + _covered(one) for one in info.labels]
     st.markdown("\n".join(f"- {line}" for line in lines) or "No labels.")
+    _reading(info)
     if info.citation:
         st.code(info.citation, language="bibtex", wrap_lines=True)
     elif info.synthetic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mitoem.ui import address, cache
+from mitoem.ui import address, cache, signin
 from mitoem.ui.address import Here
 
 SYNTHETIC = "synthetic phantom"
@@ -53,10 +53,13 @@ def line(at: Here | None) -> None:
         copy(key="copy_link", width=105)
         if at and at.info.synthetic:
             st.badge(SYNTHETIC, icon=":material/science:", color="orange")
+        signin.control()
 
 
 def _volume(names: list[str], at: Here | None) -> None:
     current = at.info.name if at else None
+    if current and current not in names:
+        names = [*names, current]  # unlisted: its link has led here
     st.session_state["frame_volume"] = current
     st.selectbox(
         "Volume",

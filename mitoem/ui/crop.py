@@ -12,6 +12,7 @@ from mitoem.geometry import Box, Index, VoxelSize
 from mitoem.manifest import VolumeInfo
 from mitoem.ui import address, cache, panels, uploads
 from mitoem.ui.address import Here
+from mitoem.ui.facts import plain
 
 MAX_VOXELS = 64 * 1024 * 1024
 """Largest crop of the page: about 1.6 GB while it runs. The command line has no such limit."""
@@ -178,5 +179,5 @@ def _of_numbers(info: VolumeInfo) -> Box:
     text = st.text_input("Box z0:z1,y0:y1,x0:x1", key=key, persist_state="session")
     said = uploads.line(info.name)
     if said:
-        st.caption(f"Taken in: {said}")
+        st.caption(f"Taken in: {plain(said)}")
     return Box.parse(text).inside(info.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ def table(pair: Pair, *, draw: Draw) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
             "Numbers CSV",
-            lambda: tables.to_csv(csv(pair, found)),
+            partial(tables.to_csv, csv(pair, found)),
             file_name=f"compare_{pair.a}_{pair.b}.csv".replace("/", "-"),
             mime="text/csv",
             icon=":material/download:",

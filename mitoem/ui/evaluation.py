@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from mitoem import jobs
+from mitoem.errors import RunFailed
 from mitoem.geometry import Box
 from mitoem.jobs import RunState
 from mitoem.ui import address, cache, menu, panels, runs, uploads, words
@@ -97,12 +98,13 @@ def run_of(at: Here, truth: str, prediction: str) -> RunState | None:
     One of an older program, whose errors lack what this page shows, does not count.
     """
     request = _request(at, truth, prediction)
-    for one in jobs.runs(runs.root(), last=_LOOK):
+    for one in runs.recent(_LOOK):
         same = one.kind == "evaluate" and dict(one.request) | {"data": request["data"]} == request
         if not same or one.state in ("cancelled", "interrupted"):
             continue
-        if one.state != "done" or LATEST in (runs.scores(one.id) or {}):
-            return one
+        with suppress(RunFailed):  # damaged: it is asked for again
+            if one.state != "done" or LATEST in (runs.scores(one.id) or {}):
+                return one
     return None
 
 
@@ -129,8 +131,9 @@ def ready(at: Here, sides: Sides) -> tuple[RunState, ...] | None:
 
 
 def _start(at: Here, truth: str, predictions: list[str]) -> None:
-    for one in predictions:
-        runs.start("evaluate", _request(at, truth, one))
+    with panels.refused():
+        for one in predictions:
+            runs.start("evaluate", _request(at, truth, one))
 
 
 def _request(at: Here, truth: str, prediction: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mitoem import figures, filters
 from mitoem.errors import FilterInvalid, MitoEMError
 from mitoem.filters import Filter
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, cache
+from mitoem.ui import address, cache, facts
 from mitoem.ui.address import Here
 
 _TEXT, _ERROR, _TABLE = "filter_text", "filter_error", "filter_columns"
@@ -39,7 +39,7 @@ def box(table: pd.DataFrame) -> None:
         icon=":material/filter_alt:",
     )
     if st.session_state[_ERROR]:
-        st.markdown(f":red[:material/error: {_plain(st.session_state[_ERROR])}]")
+        st.markdown(f":red[:material/error: {facts.plain(st.session_state[_ERROR])}]")
 
 
 def _read() -> None:
@@ -74,9 +74,9 @@ def chips() -> None:
     with st.container(horizontal=True, gap="xsmall", key="filter_chips"):
         for number, term in enumerate(terms):
             st.button(
-                f"{_plain(_words(term))} ✕",
+                f"{facts.plain(_words(term))} ✕",
                 key=f"chip_{number}",
-                help=f"Take away: {_plain(str(term))}",
+                help=f"Take away: {facts.plain(str(term))}",
                 on_click=_without,
                 args=(number,),
             )
@@ -148,7 +148,7 @@ def apply(table: pd.DataFrame) -> pd.DataFrame:
     try:
         return table[filters.parse(address.word("f", "")).apply(table)]
     except FilterInvalid as error:
-        st.markdown(f":red[:material/error: {_plain(str(error))}] Showing every row.")
+        st.markdown(f":red[:material/error: {facts.plain(str(error))}] Showing every row.")
         return table
 
 
@@ -177,12 +177,7 @@ def note(at: Here) -> None:
     except MitoEMError:
         told = "these labels are not measured: every instance is shown"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown(f":material/filter_alt: `{now()}` · {told}", width="content")
+        st.markdown(f":material/filter_alt: {facts.plain(str(now()))} · {told}", width="content")
         st.button(
             "Clear the filter", key="filter_off", type="tertiary", on_click=_write, args=("",)
         )
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$])", r"\\\1", text)

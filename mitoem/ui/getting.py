@@ -14,7 +14,7 @@ import streamlit as st
 from mitoem import pyramid
 from mitoem.front.agreement import LABELLED_HALF
 from mitoem.geometry import MITOEM_SHAPE, MITOEM_VOXEL_SIZE
-from mitoem.ui import facts
+from mitoem.ui import facts, signin
 from mitoem.volume import path_of
 
 COMMANDS = """# Checksums are not published: keep your own, a later copy can be held against them.
@@ -49,7 +49,7 @@ class Room:
 
 
 def section(roots: Sequence[str]) -> None:
-    """Files, commands and the disk check."""
+    """Files, commands and, for those at their own machine, the disk check."""
     where = facts.card()["where"]
     st.markdown(
         f"1. Register at [{where.split('//')[1].strip('/')}]({where}) and download the images and "
@@ -64,6 +64,8 @@ def section(roots: Sequence[str]) -> None:
         "(NIfTI, HDF5, Zarr, folders of slices) are recognised by their content; the padded "
         "`EM30-H-im-pad.zip` needs `--crop`."
     )
+    if signin.enabled():
+        return  # the disks are of a server whose people are its guests
     st.subheader("Room on the disks")
     st.table(rooms_table(rooms(roots)), width="content")
     st.caption(

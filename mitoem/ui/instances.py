@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mitoem import jobs
 from mitoem.errors import MitoEMError, TableMissing, VolumeInvalid
 from mitoem.morphometry import SWELLING, THIN_NM
-from mitoem.ui import cache, panels, runs, selecting
+from mitoem.ui import cache, facts, panels, runs, selecting
 from mitoem.ui.address import Here
 
 
@@ -45,7 +44,7 @@ def measured(at: Here) -> frozenset[str]:
 def offer_to_measure(volume: str, labels: str, why: MitoEMError) -> None:
     """Say why there is no table, and offer to measure; or show how the measuring goes."""
     request = {"volume": volume, "labels": labels}
-    for one in jobs.runs(runs.root(), last=20):
+    for one in runs.recent(20):
         if one.kind == "measure" and not one.finished and request.items() <= one.request.items():
             st.subheader(f"Measuring {labels} of {volume}")
             runs.waiting(one.id)
@@ -61,7 +60,8 @@ def offer_to_measure(volume: str, labels: str, why: MitoEMError) -> None:
 
 
 def _measure(volume: str, labels: str, **more: bool) -> None:
-    runs.start("measure", {"volume": volume, "labels": labels, **more, "data": cache.data()})
+    with panels.refused():
+        runs.start("measure", {"volume": volume, "labels": labels, **more, "data": cache.data()})
 
 
 def lengths(at: Here, table: pd.DataFrame) -> None:
@@ -72,7 +72,7 @@ def lengths(at: Here, table: pd.DataFrame) -> None:
     if table.empty or table["length_um"].notna().any():
         return
     request: dict[str, Any] = {"volume": at.info.name, "labels": labels, "skeletons": True}
-    for one in jobs.runs(runs.root(), last=20):
+    for one in runs.recent(20):
         if one.kind == "measure" and not one.finished and request.items() <= one.request.items():
             runs.waiting(one.id)
             return
@@ -120,7 +120,8 @@ def _find(at: Here) -> None:
     there = [one for one in ids if one in known]
     missing = [word for word in words if not word.isdigit() or int(word) not in known]
     if missing:
-        st.toast(f"No instance {', '.join(missing[:5])} in these labels.", icon=":material/error:")
+        told = facts.plain(", ".join(missing[:5]))
+        st.toast(f"No instance {told} in these labels.", icon=":material/error:")
     if there:
         selecting.take(there)
     st.session_state["find_id"] = ""

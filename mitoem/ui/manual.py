@@ -64,19 +64,23 @@ MITOEM_DATA=/big/disk:/shared/readonly streamlit run app.py           # other da
 """
 
 VARIABLES = (
-    ("MITOEM_DATA", "data roots, the first writable", "data/"),
+    ("MITOEM_DATA", "data roots, `:` between them, the first writable", "`data/`"),
     ("MITOEM_CACHE_BYTES", "decoded chunks kept in memory", "256 MB"),
     ("MITOEM_TILE_CACHE_BYTES", "encoded tiles kept in memory", "64 MB"),
     ("MITOEM_MESH_CACHE_BYTES", "surfaces kept in memory", "64 MB"),
-    (
-        "MITOEM_SCHEDULER",
-        "Dask scheduler that ingest and measure use",
-        "this process",
-    ),
-    ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
     ("MITOEM_THREADS", "threads of the network", "all processors"),
     ("MITOEM_WORKER_IDLE", "seconds until an idle worker ends", "600"),
+    ("MITOEM_SCHEDULER", "Dask scheduler that ingest and measure use", "this process"),
+    ("MITOEM_STORE_PATIENCE", "seconds that a remote store is waited for", "6"),
+    ("MITOEM_STORE_PAUSE", "seconds after which a store that did not answer is asked again", "15"),
+    ("MITOEM_WORKERS_SECONDS", "seconds that a Dask cluster may be without a worker", "300"),
+    ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
+    ("MITOEM_RUNS_PER_CLIENT", "unfinished runs of one person at a time; 0: any number", "8"),
+    ("MITOEM_VOXELS_PER_HOUR", "voxels of one person through the network; 0: any number", "2e9"),
+    ("MITOEM_UNLISTED_DAYS", "days that a signed-in person's upload is shown", "30"),
+    ("MITOEM_TOKEN_HOURS", "hours that a token in a path is good for", "24"),
 )
+"""What is set by the environment; the same table is in ``docs/deployment.md``."""
 
 LABEL_PROBLEM = (
     "Found a label that is wrong? Select the instance in Explore and press **Report label** on its "

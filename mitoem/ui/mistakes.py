@@ -15,7 +15,7 @@ from mitoem.errors import BoxInvalid, MitoEMError
 from mitoem.front import Judgement
 from mitoem.geometry import Box
 from mitoem.render.scale import named
-from mitoem.ui import address, menu, modules, panels, snippets
+from mitoem.ui import address, facts, menu, modules, panels, signin, snippets
 from mitoem.ui import cache as kept
 from mitoem.ui.address import Here
 
@@ -138,7 +138,7 @@ def _place() -> Box | None:
     try:
         return Box.parse(text)
     except BoxInvalid as error:
-        st.markdown(f":red[:material/error: {error}]")
+        st.markdown(f":red[:material/error: {facts.plain(str(error))}]")
         return None
 
 
@@ -188,10 +188,12 @@ def _judge(volume: str, truth: str, prediction: str) -> None:
     """Keep what was judged since the last run; what cannot be kept is said, and stays unsaved."""
     address.change()
     try:
+        signin.need("keep verdicts")
         for name, verdict in st.session_state["mistakes"]["judged"]:
             front.judge(volume, truth, prediction, name, verdict or None, data=kept.data())
     except (MitoEMError, OSError) as error:
-        st.toast(f"The verdict could not be kept: {error}", icon=":material/error:")
+        told = facts.plain(str(error))
+        st.toast(f"The verdict could not be kept: {told}", icon=":material/error:")
 
 
 def _save(

@@ -7,17 +7,23 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from mitoem import stores
 from mitoem.errors import (
     LabelsNotFound,
     MitoEMError,
     NameInvalid,
     RunNotFound,
+    SignInNeeded,
+    StoreUnreachable,
     TableMissing,
     VolumeNotFound,
 )
-from mitoem.ui import cache
+from mitoem.ui import cache, facts, signin
 
 DEMO = "python -m mitoem demo"
+LOOK_SECONDS = 3.0
+"""Between two looks whether a store that did not answer does now; a look takes no time."""
+
 UNFOLDED = 2
 """Notices that are shown in full: more would push the page away."""
 INGEST = "python -m mitoem ingest NAME --image IMAGE --labels LABELS"
@@ -32,12 +38,26 @@ def edge() -> Iterator[None]:
         error(found)
 
 
+@contextmanager
+def refused() -> Iterator[None]:
+    """``edge`` for the callback of a button, which has no place to draw in."""
+    try:
+        yield
+    except MitoEMError as found:
+        text = f"**{type(found).__name__}**: {facts.plain(str(found))}"
+        st.toast(text, icon=":material/error:", duration="long")
+
+
 def error(found: MitoEMError) -> None:
     """One named error and what to do about it."""
     with st.container(border=True):
         st.markdown(f":material/error: **{type(found).__name__}**")
         st.text(str(found))
         match found:
+            case VolumeNotFound() if signin.stranger():
+                st.caption("It may be for people who have signed in: sign in, in the line above.")
+            case SignInNeeded():
+                st.caption("In the line above.")
             case NameInvalid() | VolumeNotFound() if cache.volume_names():
                 st.caption("Choose a volume in the line above.")
             case VolumeNotFound():
@@ -52,6 +72,28 @@ def error(found: MitoEMError) -> None:
                 st.caption("It was removed, or the link is of another server. Start a new run.")
             case LabelsNotFound():
                 st.caption("Choose another label set in the line above.")
+            case StoreUnreachable():
+                _away()
+
+
+def _away() -> None:
+    """A store elsewhere does not answer: what to do, and the page anew as soon as it does."""
+    st.caption(
+        "The store that this volume lies on does not answer, or refuses. Meanwhile the volumes of "
+        "other stores work: choose one in the line above."
+    )
+    st.button("Try again", key="store_again", on_click=stores.forget_silence)
+    if stores.silent():
+        st.caption("It is asked again every few seconds; then the page comes back by itself.")
+        _look()
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _look() -> None:
+    """Draw the page anew once every store answers."""
+    cache.roots().faults()
+    if not stores.silent():
+        st.rerun()
 
 
 def empty(title: str, text: str, *, code: str = "") -> None:
@@ -63,12 +105,30 @@ def empty(title: str, text: str, *, code: str = "") -> None:
             st.code(code, language="bash")
 
 
+def no_volumes(root: str) -> None:
+    """A server that shows this person no volume: how to come by one."""
+    if signin.enabled():
+        empty(
+            "No volumes here for you yet",
+            "Nothing is open to everyone: sign in, in the line above."
+            if signin.stranger()
+            else "Add an image of your own on the page Inference, under Upload.",
+        )
+        return
+    empty(
+        "No volumes here yet",
+        f"The data root {root} holds no complete volume. The two demo volumes take less than a "
+        "minute; or ingest images of your own.",
+        code=f"{DEMO}\n{INGEST}",
+    )
+
+
 def notices(lines: Sequence[str]) -> None:
     """What could not be had as it was asked, one line each; many of them folded away."""
     if not lines:
         return
     if len(lines) <= UNFOLDED:
-        st.warning("  \n".join(lines), icon=":material/link_off:")
+        st.warning("  \n".join(map(facts.plain, lines)), icon=":material/link_off:")
         return
     title = f"{len(lines)} words of this link could not be had as they were asked"
     with st.expander(title, icon=":material/link_off:"):

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mitoem import jobs
 from mitoem.errors import RunNotFound
 from mitoem.jobs import RunState
 from mitoem.scores import NO_TRUTH
@@ -49,13 +48,13 @@ def show(at: Here, prediction: str) -> None:
 def maker(at: Here, labels: str) -> RunState | None:
     """The finished run whose result these very labels are, while it is on disk."""
     wanted = (at.info.name, labels, at.volume.version(labels))
-    for one in jobs.runs(runs.root(), last=_LOOK):
+    for one in runs.recent(_LOOK):
         if one.kind != "save" or one.state != "done":
             continue
         if tuple(one.result.get(name) for name in ("volume", "labels", "version")) != wanted:
             continue
         try:
-            found = jobs.status(runs.root(), str(one.request["of"]))
+            found = runs.status(str(one.request["of"]))
         except RunNotFound:
             return None
         return found if found.state == "done" else None
@@ -68,7 +67,7 @@ def _tried(made: RunState) -> RunState:
     if not run_id:
         return made
     try:
-        state = jobs.status(runs.root(), run_id)
+        state = runs.status(run_id)
     except RunNotFound:
         return made
     return state if runs.network(state) == runs.network(made) else made

@@ -10,7 +10,7 @@ from mitoem import jobs
 from mitoem.errors import RunNotFound
 from mitoem.geometry import Box
 from mitoem.manifest import VolumeInfo
-from mitoem.ui import address, cache, panels, results, runs
+from mitoem.ui import address, cache, panels, results, runs, signin
 from mitoem.ui.address import Here
 
 KINDS = ("predict", "decode")
@@ -22,7 +22,8 @@ _LOOK = 60
 
 def start(at: Here, box: Box) -> None:
     """The button that queues a run; the worker is started, and warmed, before it is pressed."""
-    jobs.ensure_worker(runs.root())
+    if not signin.stranger():
+        jobs.ensure_worker(runs.root())
     flips = st.checkbox(
         "Average over mirror images",
         key="flips",
@@ -36,6 +37,8 @@ def start(at: Here, box: Box) -> None:
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
+        disabled=signin.stranger(),
+        help="Sign in, in the line above, to run the network" if signin.stranger() else None,
         on_click=_submit,
         args=(at.info.name, box, truth(at.info, box), flips),
     )
@@ -51,7 +54,8 @@ def _submit(volume: str, box: Box, labels: str | None, flips: bool) -> None:
         request["flips"] = True
     if labels:
         request["truth"] = labels
-    address.change(run=runs.start("predict", request), save=None)
+    with panels.refused():
+        address.change(run=runs.start("predict", request), save=None)
 
 
 def truth(info: VolumeInfo, box: Box) -> str | None:
@@ -64,7 +68,7 @@ def truth(info: VolumeInfo, box: Box) -> str | None:
 
 def earlier(at: Here) -> None:
     """Runs of this server, newest first, to come back to."""
-    found = [one for one in jobs.runs(runs.root(), last=_LOOK) if one.kind in KINDS]
+    found = [one for one in runs.recent(_LOOK) if one.kind in KINDS]
     if not found:
         return
     with st.expander(f"Earlier runs ({len(found)})"):
@@ -98,11 +102,11 @@ def show(at: Here | None, run_id: str) -> None:
 
     Raises RunNotFound, also for a run that is no prediction.
     """
-    state = jobs.status(runs.root(), run_id)
+    state = runs.status(run_id)
     if state.kind not in KINDS:
         raise RunNotFound(f"run {run_id} is no prediction, but {state.kind!r}")
     request = runs.asked(state)
-    if at and at.info.name != request["volume"] and request["volume"] in cache.volume_names():
+    if at and at.info.name != request["volume"]:
         address.enter(request["volume"])
         address.change(run=run_id)
         address.rerun()

@@ -130,9 +130,10 @@ def _separate(network: str, now: Mapping[str, float], word: str) -> None:
     """Start a run with the thresholds of the sliders; wait for it, as it is nearly always short."""
     asked = {name: st.session_state[f"decode_{name}_{network}"] for name in _SLIDERS}
     asked["seed"] = max(asked["seed"], asked["mask"])
-    run_id = runs.start("decode", {"of": network, "decode": {**now, **asked}})
-    jobs.wait(runs.root(), run_id, seconds=SHORT_SECONDS)
-    address.change(**{word: run_id})
+    with panels.refused():
+        run_id = runs.start("decode", {"of": network, "decode": {**now, **asked}})
+        jobs.wait(runs.root(), run_id, seconds=SHORT_SECONDS)
+        address.change(**{word: run_id})
 
 
 def table(state: RunState) -> None:
@@ -201,7 +202,7 @@ def save(state: RunState, info: VolumeInfo) -> None:
 
 def saved(run_id: str) -> None:
     """How saving goes, and the way to look at what was saved."""
-    state = jobs.status(runs.root(), run_id)
+    state = runs.status(run_id)
     if not state.finished:
         runs.waiting(run_id)
     elif state.state != "done":

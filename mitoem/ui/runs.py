@@ -4,7 +4,6 @@ directory, so a reload, a second tab or a restarted server finds it again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from mitoem import jobs
-from mitoem.errors import RunFailed
+from mitoem.errors import RunFailed, RunNotFound
 from mitoem.geometry import Box, Index
-from mitoem.jobs import RunState
-from mitoem.ui import address, cache, panels, stack
+from mitoem.jobs import RunState, made
+from mitoem.ui import address, cache, panels, signin, stack
 from mitoem.volume import Volume
 
 POLL_SECONDS = 0.3
@@ -41,8 +40,33 @@ def root() -> Path:
 
 
 def start(kind: str, request: Mapping[str, Any]) -> str:
-    """Queue a run; returns its id."""
-    return jobs.submit(root(), kind, {**request})
+    """Queue a run; returns its id. Raises SignInNeeded, LimitReached."""
+    signin.need("start work on this server")
+    return jobs.submit(root(), kind, {**request}, client=signin.client())
+
+
+def status(run_id: str) -> RunState:
+    """Where a run stands; raises RunNotFound, also where its volume is not for this person."""
+    state = jobs.status(root(), run_id)
+    if not _seen(state):
+        raise RunNotFound(f"no run {run_id!r} here")
+    return state
+
+
+def recent(last: int) -> list[RunState]:
+    """The newest runs, of volumes that this person may see."""
+    return [one for one in jobs.runs(root(), last=last) if _seen(one)]
+
+
+def _seen(state: RunState) -> bool:
+    """Whether this person may see the volume of a run."""
+    try:
+        while "volume" not in state.request and "of" in state.request:
+            state = jobs.status(root(), state.request["of"])
+    except RunNotFound:
+        return False
+    name = state.request.get("volume") or state.request.get("name")
+    return name is None or cache.may_see(str(name))
 
 
 def asked(state: RunState) -> Mapping[str, Any]:
@@ -74,7 +98,8 @@ def _watch(run_id: str) -> None:
         st.progress(0.0, text=f"Waiting · {before}")
     else:
         st.progress(state.progress, text=f"{state.progress:.0%} · {state.message}")
-    st.button("Cancel", key=f"cancel_{run_id}", on_click=jobs.cancel, args=(root(), run_id))
+    if state.client == signin.client() or not signin.enabled():
+        st.button("Cancel", key=f"cancel_{run_id}", on_click=jobs.cancel, args=(root(), run_id))
     if state.state == "running" and state.kind == "predict":
         picture = _so_far(run_id, Box.parse(state.request["box"]), state.request["volume"])
         if picture is not None:
@@ -118,29 +143,24 @@ def ended(state: RunState) -> bool:
 
 
 def _again(run_id: str) -> None:
-    address.change(run=jobs.resubmit(root(), run_id))
+    with panels.refused():
+        signin.need("start work on this server")
+        address.change(run=jobs.resubmit(root(), run_id, client=signin.client()))
 
 
 def table(run_id: str) -> pd.DataFrame:
-    """The instances that a finished run found."""
-    return pd.read_parquet(jobs.directory(root(), run_id) / "table.parquet")
+    """The instances that a finished run found; raises RunFailed for a damaged file."""
+    return made.table(jobs.directory(root(), run_id))
 
 
 def scores(run_id: str) -> dict[str, Any] | None:
-    """The scores of a finished run, or None where there was no truth."""
-    path = jobs.directory(root(), run_id) / "scores.json"
-    if not path.is_file():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    """The scores of a finished run, or None where there was no truth; raises RunFailed."""
+    return made.scores(jobs.directory(root(), run_id))
 
 
 def labels(run_id: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
-    """The labels that a finished run found."""
-    found: np.ndarray[Any, np.dtype[np.uint32]] = np.load(
-        jobs.directory(root(), run_id) / "labels.npy"
-    )
-    return found
+    """The labels that a finished run found; raises RunFailed."""
+    return made.labels(jobs.directory(root(), run_id))
 
 
 def picture(state: RunState) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mitoem import figures, jobs
+from mitoem import figures
 from mitoem.scores import METRICS, NO_TRUTH, AveragePrecision
-from mitoem.ui import cache, plots, runs, snippets, words
+from mitoem.ui import cache, panels, plots, runs, snippets, words
 from mitoem.ui.address import Here
 
 Found = Mapping[str, Any]
@@ -141,7 +141,7 @@ def _by_length(at: Here, truth: str, found: Mapping[str, Found]) -> None:
         return
     running = [
         one
-        for one in jobs.runs(runs.root(), last=20)
+        for one in runs.recent(20)
         if one.kind == "measure" and not one.finished and one.request.get("labels") == truth
         and one.request.get("volume") == at.info.name
     ]  # fmt: skip
@@ -162,4 +162,5 @@ def _by_length(at: Here, truth: str, found: Mapping[str, Found]) -> None:
 
 
 def _measure(request: Mapping[str, Any]) -> None:
-    runs.start("measure", request)
+    with panels.refused():
+        runs.start("measure", request)

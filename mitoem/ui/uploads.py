@@ -13,13 +13,13 @@ from typing import Any, BinaryIO, cast
 
 import streamlit as st
 
-from mitoem import jobs
+from mitoem import access
 from mitoem.errors import MitoEMError, RunNotFound, SourceNotFound
 from mitoem.geometry import Box
 from mitoem.jobs import RunState, receiving
 from mitoem.jobs import uploads as files
-from mitoem.manifest import RESERVED
-from mitoem.ui import address, cache, panels, runs
+from mitoem.manifest import RESERVED, check_name
+from mitoem.ui import address, cache, facts, panels, runs, signin
 from mitoem.ui import upload_fields as fields
 from mitoem.ui.address import Here
 
@@ -36,8 +36,19 @@ _ADVICE = {
     "LabelsInvalid": "Labels are whole numbers from 0, one number per instance.",
     "DiskFull": "Make room on the server's disk, then try again.",
     "MemoryShort": "Cut the image into parts, or ingest it on a larger machine.",
+    "TimeShort": "Cut the image into parts, or ingest it by `python -m mitoem` on the server.",
 }
 """What to do about an error, by its name."""
+
+
+_SHARED = (
+    "It becomes a volume of this server, which everyone who uses it sees on every page; "
+    "`python -m mitoem remove NAME` takes it away."
+)
+_UNLISTED = (
+    "It becomes a volume that is listed for you alone. Whoever you give its link to sees it too, "
+    "for {days} days; letters that nobody can guess are put behind its name."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,9 @@ def line(volume: str) -> str:
 
 def image() -> None:
     """Take in an image: the file, what it does not say of itself, and how that goes."""
+    if signin.stranger():
+        st.caption("Sign in, in the line above, to add an image of your own.")
+        return
     state = _run("ingest")
     if state and not state.finished:
         _wait(state)
@@ -97,14 +111,14 @@ def image() -> None:
         asked |= {"voxel_size": size} if size else {}
         asked |= ({"key": key} if key else {}) | ({"rescale": True} if rescale else {})
         _send("Add as a volume", "ingest", file, asked, ready=bool(name) and size is not None)
-    st.caption(
-        "It becomes a volume of this server, which everyone who uses it sees on every page; "
-        "`python -m mitoem remove NAME` takes it away."
-    )
+    st.caption(_SHARED if not signin.enabled() else _UNLISTED.format(days=f"{access.days():g}"))
 
 
 def prediction(at: Here) -> None:
     """Take in labels of this volume; once they are there, the page shows them."""
+    if signin.stranger():
+        st.caption("Sign in, in the line above, to add labels of your own.")
+        return
     state = _run("labels")
     if state and state.request["volume"] != at.info.name:
         state = None
@@ -146,20 +160,34 @@ def _labels(at: Here, state: RunState | None) -> None:
     )
 
 
+def _unlisted(kind: str, asked: Mapping[str, Any]) -> dict[str, str]:
+    """A name that nobody can guess, for the volume of a person who has signed in.
+
+    The rule is there before the volume is.
+    """
+    owner = signin.user()
+    if kind != "ingest" or owner is None:
+        return {}
+    name = access.unguessable(check_name(str(asked["name"])))
+    access.change(runs.root(), name, access.unlisted(owner))
+    return {"name": name}
+
+
 def _run(kind: str) -> RunState | None:
     """The run that the address names, if it is of that kind."""
     run_id = address.word("upload", "")
     if not run_id:
         return None
     try:
-        state = jobs.status(runs.root(), run_id)
+        state = runs.status(run_id)
     except (RunNotFound, ValueError):
         return None
     return state if state.kind == kind else None
 
 
 def _wait(state: RunState) -> None:
-    st.caption(f"{PurePath(state.request['file']).name} becomes `{state.request['name']}`")
+    file = facts.plain(PurePath(state.request["file"]).name)
+    st.caption(f"{file} becomes `{state.request['name']}`")
     runs.waiting(state.id)
 
 
@@ -240,7 +268,7 @@ def _send(label: str, kind: str, file: _File, asked: Mapping[str, Any], *, ready
             with st.spinner("Keeping the file"):
                 kept = files.keep(runs.root(), file.name, file.data)
         try:
-            run_id = runs.start(kind, {"file": kept, **asked})
+            run_id = runs.start(kind, {"file": kept, **asked, **_unlisted(kind, asked)})
         except MitoEMError:
             if file.data is not None:
                 files.discard(runs.root(), kept)

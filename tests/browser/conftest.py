@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import mitoem
+from mitoem.manifest import SEAL
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("MITOEM_CHROMIUM") or shutil.which("chromium")
@@ -73,6 +74,7 @@ def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         {"name": "train", "start": 0, "stop": 16},
         {"name": "validation", "start": 16, "stop": 30},
     ]
+    del info[SEAL]
     file.write_text(json.dumps(info))
     return root
 
@@ -82,22 +84,35 @@ class Server:
 
     def __init__(self, root: Path, log: Path) -> None:
         self.root, self.log = root, log
+        self.port, self.more = self.free_port(), list[str]()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @staticmethod
+    def free_port() -> int:
+        """A port that nobody listens on."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+            return int(free.getsockname()[1])
 
     def start(self) -> None:
         """Return when it answers."""
         with self.log.open("a") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"],
+                [
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "app.py",
+                    f"--server.port={self.port}",
+                    *self.more,
+                ],
                 cwd=ROOT,
                 env=os.environ | QUIET | {"MITOEM_DATA": str(self.root)},
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        _wait_for(f"{self.url}/healthz", self.process, self.log)
+        wait_for(f"{self.url}/healthz", self.process, self.log)
 
     def shoot(self) -> None:
         """As when the machine loses power."""
@@ -133,7 +148,8 @@ def own_server(browser_root: Path, tmp_path: Path) -> Iterator[Server]:
         server.stop()
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when a server answers; fail with its log where it ends."""
     for _ in range(240):
         try:
             with urllib.request.urlopen(url, timeout=2):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,7 +12,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -60,7 +65,11 @@ def public(browser_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         pytest.skip("nginx is not installed: apt-get install nginx")
     run, inner, outer = tmp_path_factory.mktemp("nginx"), free_port(), free_port()
     given = (DEPLOY / "nginx.conf").read_text()
-    for ours, theirs in (("listen 80", f"listen 127.0.0.1:{outer}"), ("8501", str(inner))):
+    for ours, theirs in (
+        ("listen 80", f"listen 127.0.0.1:{outer}"),
+        ("8501", str(inner)),
+        ("client_header_timeout 10s", "client_header_timeout 1s"),
+    ):
         assert ours in given
         given = given.replace(ours, theirs)
     (run / "mitoem.conf").write_text(given)
@@ -94,6 +103,45 @@ def test_pages_tiles_and_the_websocket_pass_through_nginx(chromium: Browser, pub
     page.locator(".mitoem-plot[data-drawn]").wait_for()
     assert page.url.startswith(f"{public}/instances")
     context.close()
+
+
+def test_one_id_goes_through_both(public: str) -> None:
+    with urllib.request.urlopen(f"{public}/healthz", timeout=10) as answer:
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"]), "nginx made it"
+
+
+def test_nginx_lets_go_of_a_head_that_never_ends(public: str) -> None:
+    place = urlsplit(public)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as slow:
+        begun = time.monotonic()
+        slow.sendall(b"GET /mitoem/ HTTP/1.1\r\nHost: em.example.org\r\nX: ")
+        with suppress(ConnectionResetError):
+            assert slow.recv(1000) == b""
+        assert time.monotonic() - begun < 5
+
+
+def test_nginx_refuses_one_address_that_asks_for_all(public: str) -> None:
+    """Last: for a moment this address may ask for nothing more."""
+    place = urlsplit(public)
+
+    def flood(_: int) -> list[tuple[int, str | None]]:
+        line = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+        found = []
+        for _ in range(250):
+            line.request("GET", f"{place.path}/viewer/none.js")
+            answer = line.getresponse()
+            answer.read()
+            found.append((answer.status, answer.getheader("Retry-After")))
+        line.close()
+        return found
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = [one for part in pool.map(flood, range(6)) for one in part]
+    assert {status for status, _ in answers} == {404, 429}
+    assert {later for status, later in answers if status == 429} == {"1"}
+    time.sleep(1)
+    with urllib.request.urlopen(f"{public}/healthz", timeout=10) as answer:
+        assert answer.status == 200
 
 
 def test_the_service_is_one_that_systemd_takes(tmp_path: Path) -> None:

@@ -4,24 +4,76 @@
 
 /** An answer other than 200, with the server's own sentence. */
 export class HttpError extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
+  /** @param {number} status @param {string} message @param {number} [after] seconds that it asks for */
+  constructor(status, message, after = 0) {
     super(message);
     this.status = status;
+    this.after = after;
   }
+
+  /** Whether the server is well and has too much to do: the same request will succeed later. */
+  get busy() {
+    return this.after > 0;
+  }
+}
+
+/** How often a request is made anew while the server says that it is busy. */
+const AGAIN = 5;
+
+/**
+ * Milliseconds to wait before a request is made once more: longer each time, never less than the
+ * server asks for, and not the same for all who were refused together.
+ * @param {number} tries so far, from 1 @param {number} after seconds
+ */
+export function pause(tries, after) {
+  return Math.max(Math.min(15000, 250 * 2 ** tries), 1000 * after) * (1 + Math.random() / 2);
 }
 
 /**
  * @param {string} url @param {AbortSignal} [signal]
  * @returns {Promise<Response>} an answer with status 200; else throws HttpError
  */
-export async function get(url, signal) {
+export async function once(url, signal) {
   const response = await fetch(url, { signal });
   if (response.ok) return response;
   const text = await response.text();
   let message = `HTTP ${response.status}`;
   if (response.headers.get("content-type")?.includes("json")) message = JSON.parse(text).error ?? message;
-  throw new HttpError(response.status, message);
+  const after = Number(response.headers.get("retry-after")) || 0;
+  throw new HttpError(response.status, message, [429, 503].includes(response.status) ? after : 0);
+}
+
+/**
+ * The same, asked anew while the server is busy.
+ * @param {string} url @param {AbortSignal} [signal]
+ * @returns {Promise<Response>}
+ */
+export async function get(url, signal) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await once(url, signal);
+    } catch (error) {
+      if (!(error instanceof HttpError) || !error.busy || tries > AGAIN) throw error;
+      await new Promise((done) => setTimeout(done, pause(tries, error.after)));
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+/**
+ * Show a picture; asked anew a few times, since a picture does not tell whether the server is busy.
+ * @param {HTMLImageElement} image @param {string} url @param {() => void} failed
+ */
+export function show(image, url, failed) {
+  let tries = 0;
+  image.onerror = () => {
+    tries += 1;
+    if (tries > 3) return failed();
+    window.setTimeout(() => {
+      if (image.getAttribute("src") === url) image.src = url;
+    }, pause(tries, 0));
+  };
+  image.src = url;
 }
 
 export class Api {

@@ -3,6 +3,8 @@
  * press opens the instance in Explore; arrows walk from one to the next.
  */
 
+import { show } from "./api.js";
+
 /**
  * @typedef {{id: number, lines: string[], cut: boolean}} Card
  *
@@ -73,11 +75,10 @@ function figure({ id, lines, cut }, { place, version }) {
   const image = new Image();
   image.loading = "lazy";
   image.alt = `Planes z, y and x through instance ${id}`;
-  image.src = `${place}/${id}.jpg?v=${encodeURIComponent(version)}`;
-  image.onerror = () => {
+  show(image, `${place}/${id}.jpg?v=${encodeURIComponent(version)}`, () => {
     card.classList.add("failed");
     image.alt = "This picture did not load";
-  };
+  });
   const text = document.createElement("span");
   const name = document.createElement("b");
   name.textContent = `#${id}`;

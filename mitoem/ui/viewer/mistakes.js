@@ -3,6 +3,7 @@
  * and the verdict of a person. Walking happens here; Python hears where it came to rest.
  */
 
+import { show } from "./api.js";
 import { el, icon } from "./dom.js";
 import { Pair } from "./pair.js";
 
@@ -67,7 +68,6 @@ class Browser {
     this.list = el("div", { class: "list", role: "listbox", "aria-label": "Errors" });
     this.image = el("img", { class: "nine", alt: "" });
     this.image.onload = () => root.setAttribute("data-shown", this.current);
-    this.image.onerror = () => this.sight.classList.add("failed");
     this.sight = el("div", { class: "sight" },
       el("div", { class: "heads" }, ...["Truth", "Prediction", "Difference"].map((text) => el("span", { text }))),
       el("div", { class: "frame" }, this.image, ...["XY", "XZ", "YZ"].map((text, k) => el("b", { class: "plane", style: `top:${k * 33.33}%`, text })), ...marks()));
@@ -188,7 +188,7 @@ class Browser {
     const url = this.picture(one, this.scale);
     if (this.image.getAttribute("src") !== url) {
       this.sight.classList.remove("failed");
-      this.image.src = url;
+      show(this.image, url, () => this.sight.classList.add("failed"));
       this.image.alt = `Truth, prediction and difference of a ${one.kind} error in three planes`;
     }
     this.ahead = [1, 2, -1].map((by) => {

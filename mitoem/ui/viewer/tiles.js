@@ -6,12 +6,15 @@
  */
 
 /** @import { Renderer } from "./types.js" */
-import { HttpError, get } from "./api.js";
+import { HttpError, once, pause } from "./api.js";
 import { TILE } from "./geometry.js";
 
 const RUNNING = 6;
 const GUESSING = 4;
 export const GUESS = 100;
+
+/** So many refusals of one tile, half a minute, are told as a server that does not answer. */
+const BUSY = 5;
 
 /**
  * @typedef {object} Tile
@@ -55,7 +58,7 @@ export class TileStore {
     this.running = new Map();
     /** @type {Map<string, Want>} */
     this.wanted = new Map();
-    /** @type {Map<string, {tries: number, timer: number}>} */
+    /** @type {Map<string, {tries: number, timer: number, busy: boolean}>} */
     this.broken = new Map();
     this.counts = { requests: 0, aborted: 0, bytes: 0, evicted: 0 };
   }
@@ -75,9 +78,9 @@ export class TileStore {
     return this.tiles.has(key);
   }
 
-  /** Whether the network, rather than a tile, is what fails. */
+  /** Whether the network, rather than a tile or a server with too much to do, is what fails. */
   get offline() {
-    return this.broken.size > 0;
+    return [...this.broken.values()].some((entry) => !entry.busy);
   }
 
   /**
@@ -145,7 +148,7 @@ export class TileStore {
 
   /** @param {Want} want @param {AbortSignal} signal @returns {Promise<Tile>} */
   async fetch({ key, width, height }, signal) {
-    const response = await get(this.address(key), signal);
+    const response = await once(this.address(key), signal);
     /** @type {Tile} */
     const tile = {
       key, width, height, state: "ready", bytes: 64, bitmap: null, ids: null, held: null, error: "", tries: 0,
@@ -169,14 +172,15 @@ export class TileStore {
 
   /** @param {Want} want @param {unknown} error */
   fail(want, error) {
-    const status = error instanceof HttpError ? error.status : 0;
-    if (status === 0 || status >= 500) {
+    const [status, after] = error instanceof HttpError ? [error.status, error.after] : [0, 0];
+    if (status === 0 || status >= 500 || after > 0) {
       const tries = (this.broken.get(want.key)?.tries ?? 0) + 1;
+      const busy = after > 0 && tries < BUSY;
       const timer = window.setTimeout(() => {
-        this.broken.set(want.key, { tries, timer: 0 });
+        this.broken.set(want.key, { tries, timer: 0, busy });
         this.start();
-      }, Math.min(15000, 500 * 2 ** tries));
-      this.broken.set(want.key, { tries, timer });
+      }, pause(tries, after));
+      this.broken.set(want.key, { tries, timer, busy });
       return;
     }
     this.put({

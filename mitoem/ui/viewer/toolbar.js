@@ -2,6 +2,7 @@
 
 /** @import { Viewer } from "./viewer.js" */
 import { ACTIONS, MOUSE } from "./actions.js";
+import { get } from "./api.js";
 import { el, icon, write } from "./dom.js";
 import { clamp, parsePlace } from "./geometry.js";
 import { figureCommand } from "./snippets.js";
@@ -184,8 +185,7 @@ export class Toolbar {
     const save = async () => {
       said.textContent = "Drawing …";
       try {
-        const answer = await fetch(viewer.api.figure(kind.value, viewer.state.query(), size()));
-        if (!answer.ok) throw new Error((await answer.json()).error);
+        const answer = await get(viewer.api.figure(kind.value, viewer.state.query(), size()));
         const name = /filename="(.+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1] ?? `figure.${kind.value}`;
         const href = URL.createObjectURL(await answer.blob());
         el("a", { href, download: name }).click();
