@@ -137,6 +137,9 @@ def test_a_failing_run_names_its_error_and_the_worker_survives(busy: Path) -> No
     bad = jobs.submit(busy, "probe", {"seconds": 0, "fail": "no such luck"})
     state = jobs.wait(busy, bad, seconds=20)
     assert (state.state, state.error) == ("failed", "ValueError: no such luck")
+    log = (busy / "runs" / ".worker.log").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line) for line in log if line.startswith("{")]
+    assert "no such luck" in next(one["traceback"] for one in told if one["run"] == bad)
     who = worker(busy)["who"]
     assert jobs.wait(busy, jobs.submit(busy, "probe", {"seconds": 0}), seconds=20).state == "done"
     assert worker(busy)["who"] == who

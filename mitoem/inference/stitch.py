@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from mitoem.geometry import Box, VoxelSize
 from mitoem.inference.decode import FACES, DecodeParameters, kept, numbered
 from mitoem.inference.whole import Block
+from mitoem.ingestion.disk import mapped
 
 SHARED = 0.5
 """Two pieces are one if they share more than this part of what either covers, at the face."""
@@ -106,18 +107,15 @@ def _roots(joined: list[Ids], count: int) -> NDArray[np.int32]:
 
 
 def _assemble(blocks: Sequence[Block], folder: Path, tables: Sequence[NDArray[np.uint32]]) -> Path:
-    """The whole's array, of which parts without instances take no space on most disks."""
+    """The whole's array."""
     start, stop = blocks[0].core.start, blocks[-1].core.stop
     path, partial = folder / "labels.npy", folder / "labels.npy.part"
     z, y, x = start
-    whole = np.lib.format.open_memmap(
-        partial, mode="w+", dtype=np.uint32, shape=Box(start, stop).shape
-    )
+    whole = mapped(partial, dtype=np.uint32, shape=Box(start, stop).shape)
     for block, table in zip(blocks, tables, strict=True):
         if table.any():
             with np.load(folder / block.file) as data:
                 whole[block.core.shift((-z, -y, -x)).slices] = table[data["core"]]
-    whole.flush()
     del whole
     partial.replace(path)
     return path

@@ -19,7 +19,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -31,7 +30,7 @@ import psutil
 
 from mitoem import errors
 from mitoem.errors import MemoryShort, MitoEMError, RunCancelled, SourceUnreadable, TimeShort
-from mitoem.jobs.job import Job
+from mitoem.jobs.job import Job, log_bug
 
 Work = Callable[[Job], dict[str, Any]]
 
@@ -163,7 +162,7 @@ def _inside(
     except MemoryError as error:
         tell(fault="MemoryShort", error=f"{what}: needs more memory than there is ({error})")
     except Exception as error:
-        traceback.print_exc()
+        log_bug(asked[1].name)
         tell(bug=f"{type(error).__name__}: {error}"[:500])
 
 

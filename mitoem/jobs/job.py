@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,12 @@ class Job:
     request: Mapping[str, Any]
     report: Callable[[float, str], None]
     cancelled: Callable[[], bool]
+
+
+def log_bug(run_id: str) -> None:
+    """Write the error that is being handled to the worker's log: one JSON line, with the run."""
+    told = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run": run_id}
+    print(json.dumps(told | {"traceback": traceback.format_exc()}), file=sys.stderr, flush=True)
 
 
 def fields(request: Mapping[str, Any], *, needed: set[str], allowed: set[str]) -> None:

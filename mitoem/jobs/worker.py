@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from filelock import FileLock, Timeout
 from mitoem.errors import DiskFull, MitoEMError, RunCancelled
 from mitoem.ingestion.disk import disk_error
 from mitoem.jobs import uploads
-from mitoem.jobs.job import Job
+from mitoem.jobs.job import Job, log_bug
 from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
@@ -103,7 +102,7 @@ class _Worker:
             try:
                 warm()
             except MitoEMError:
-                traceback.print_exc()  # each run that needs the model will say the same
+                log_bug("none")  # each run that needs the model will say the same
         last = time.monotonic()
         while True:
             queue = waiting(self.root)
@@ -165,11 +164,11 @@ class _Worker:
             if isinstance(error, DiskFull):
                 _make_room(path)
             if not isinstance(error, MitoEMError):
-                traceback.print_exc()
+                log_bug(run_id)
             fault = type(error).__name__ if isinstance(error, MitoEMError) else ""
             record.end("failed", str(error) if fault else _bug(error), fault=fault)
         except Exception as error:
-            traceback.print_exc()
+            log_bug(run_id)
             record.end("failed", _bug(error))
         except BaseException:
             record.end("interrupted", INTERRUPTED)

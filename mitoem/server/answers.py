@@ -23,6 +23,9 @@ AS_LABELLED = {"X-Content-Type-Options": "nosniff"}
 
 RETRY_AFTER = {"Retry-After": "1"}
 
+REQUEST_ID = "mitoem.id"
+"""Where a request's scope holds its id."""
+
 _STATUS: dict[type[errors.MitoEMError], int] = {
     errors.NameInvalid: 400,
     errors.BoxInvalid: 400,
@@ -34,9 +37,11 @@ _STATUS: dict[type[errors.MitoEMError], int] = {
     errors.BoxOutside: 404,
     errors.LevelInvalid: 404,
     errors.TableMissing: 409,
+    errors.LimitReached: 429,
     errors.ServerBusy: 503,
     errors.StoreUnreachable: 503,
     errors.DiskFull: 503,
+    errors.DiskReadOnly: 503,
 }
 
 DAMAGED = 422
@@ -60,12 +65,14 @@ def freshness(request: Request, version: str, *address: object) -> Freshness:
     """Freshness of what ``version`` and ``address`` identify.
 
     Immutable only where the URL carries this very version as ``v``: any other URL may answer
-    differently tomorrow.
+    differently tomorrow. What not everyone may see is kept by its asker's browser alone.
     """
     text = "\0".join([VERSION, version, *(str(part) for part in address)])
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-    immutable = request.query_params.get("v") == version
-    return Freshness(etag, IMMUTABLE if immutable else REVALIDATE)
+    if request.query_params.get("v") != version:
+        return Freshness(etag, REVALIDATE)
+    private = getattr(request.state, "private", False)
+    return Freshness(etag, IMMUTABLE.replace("public", "private") if private else IMMUTABLE)
 
 
 def not_modified(request: Request, fresh: Freshness) -> Response | None:
@@ -119,6 +126,8 @@ async def http_error(request: Request, exc: Exception) -> Response:
 
 
 async def bug(request: Request, exc: Exception) -> Response:
-    """The answer to anything else; the traceback goes to the log, never to the client."""
-    del request, exc
-    return error("internal error, see the server's log", 500)
+    """The answer to anything else; the traceback goes to the log, under the same id."""
+    del exc
+    shown = request.scope.get(REQUEST_ID, "")
+    told = {"error": "internal error, see the server's log", "id": shown}
+    return json(told, status=500, cache_control="no-store")

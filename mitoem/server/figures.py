@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from mitoem import front, view
 from mitoem import neuroglancer as peer
 from mitoem.errors import RequestInvalid
-from mitoem.server import access, answers
+from mitoem.server import access, answers, tokens
 from mitoem.server.access import Site
 from mitoem.server.instances import coloured
 from mitoem.server.measured import stored
@@ -45,9 +45,19 @@ async def neuroglancer(request: Request) -> Response:
     if scheme not in ("http", "https"):
         raise RequestInvalid(f"expected http or https, found {scheme[:40]!r}")
     base = request.url.path.partition("/api/v1/")[0]
+    base += _token(request, volume)
     here = f"{scheme}://{request.headers.get('host', request.url.netloc)}{base}"
     link = peer.link(volume.info, seen, base_url=here)
     return RedirectResponse(link, 302, {"Cache-Control": "no-store"})
+
+
+def _token(request: Request, volume: Volume) -> str:
+    """What lets Neuroglancer read a volume that not everyone may see; the token in use, if any."""
+    by, user = access.token(request), access.user(request)
+    if by is None and (user is None or not request.state.private):
+        return ""
+    text = by[1] if by else tokens.issue(access.site(request).secret, volume.name, user or "")
+    return f"{tokens.PREFIX}/{text}"
 
 
 async def _seen(request: Request) -> tuple[Volume, View]:

@@ -84,7 +84,7 @@ async def overview(request: Request) -> Response:
     labels = check_name(request.path_params["labels"], what="labels")
     key = (volume.url, labels, volume.version(labels), "overview")
     return await _answer(
-        request, site, key, lambda: site.mesh(partial(_overview_glb, volume, labels))
+        request, site, key, lambda: site.mesh(volume, partial(_overview_glb, volume, labels))
     )
 
 
@@ -133,7 +133,7 @@ async def _instance(site: Site, wanted: Wanted, levels: list[int], kind: str) ->
         inside = coarse(wanted.box, volume.info.levels[level].factors)
         mask = await volume.aread(inside, level=level, layer=labels) == instance_id
         if mask.any():
-            return await site.mesh(partial(_surface, mask, wanted, inside, level, kind))
+            return await site.mesh(volume, partial(_surface, mask, wanted, inside, level, kind))
     raise InstanceNotFound(
         f"instance {instance_id} of {labels!r} has no voxel at level {levels[-1]}"
     )

@@ -113,7 +113,8 @@ REFUSALS: Final[Mapping[int, str]] = {
     404: "Nothing there",
     409: "Labels that are not measured yet",
     422: "Data on disk that is damaged",
-    503: "Busy, or a data root that does not answer",
+    429: "More bytes than a client may take: again after Retry-After seconds",
+    503: "Busy: again after Retry-After seconds; or a data root that does not answer",
 }
 
 

@@ -78,7 +78,7 @@ async def tile(request: Request) -> Response:
     site, key = access.site(request), (volume.url, version, address)
     body = site.tiles.kept(key)
     if body is None:
-        async with site.reading:
+        async with site.reading(volume):
             if await request.is_disconnected():
                 # Scrolled out of sight while it waited: the next in the line is wanted more.
                 return Response(status_code=GONE)

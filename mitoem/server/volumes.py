@@ -16,7 +16,7 @@ async def volumes(request: Request) -> Response:
     """The volumes that the asker may see; those that do not open, and unread roots, with why."""
     site, user = access.site(request), access.user(request)
     usable, damaged = [], []
-    for name in await site.names(user):
+    for name in await access.names(request):
         try:
             usable.append(summary((await site.open(name, user)).info))
         except MitoEMError as error:

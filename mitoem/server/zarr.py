@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import tensorstore as ts
 from starlette.exceptions import HTTPException
@@ -14,11 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mitoem import stores
 from mitoem.errors import ChunkCorrupt
-from mitoem.server import access, answers, ranges
+from mitoem.server import access, answers, ranges, tokens
 from mitoem.server.answers import Freshness
-from mitoem.volume import IMAGE, Volume
+from mitoem.volume import IMAGE, Volume, open_at
 
-PIECE = 4 << 20
+PIECE = 1 << 20
 """Most bytes of a file that are held at once while it is sent."""
 
 _GROUP = re.compile(r"(?:labels(?:/(?P<labels>[^/]+))?/)?zarr\.json")
@@ -45,7 +47,16 @@ async def file(request: Request) -> Response:
         raise HTTPException(404)
     found = await _read(volume, path, None)
     version = hashlib.sha256(found).hexdigest()
+    if version != volume.info.metadata.get(f"image.zarr/{path}", version):
+        await asyncio.to_thread(_check_again, volume.url, path, version)
     return await _send(request, volume, path, len(found), answers.freshness(request, version))
+
+
+def _check_again(url: str, path: str, found: str) -> None:
+    """Raise ChunkCorrupt where a file is not the one that ``volume.json`` names now."""
+    expected = open_at(url).info.metadata.get(f"image.zarr/{path}", found)
+    if expected != found:
+        raise ChunkCorrupt(f"{path}: expected SHA-256 {expected}, found {found}")
 
 
 def shard_size(volume: Volume, path: str) -> int | None:
@@ -112,8 +123,9 @@ async def _read(volume: Volume, path: str, part: slice | None) -> bytes:
     stores.admit(volume.url)
     try:
         where = stores.spec(f"{volume.url}image.zarr/")
-        store = await ts.KvStore.open(where, context=stores.context(volume.url))
-        result = await store.read(path, byte_range=part)
+        asked = _asked(where, volume.url, path, part)
+        limit = stores.patience(PIECE) if volume.path is None else None
+        result = await asyncio.wait_for(asked, limit)
     except (ValueError, OSError) as error:
         corrupt = ChunkCorrupt(f"{path}: {stores.first_line(error)}")
         raise stores.unreachable(volume.url, error) or corrupt from error
@@ -123,6 +135,11 @@ async def _read(volume: Volume, path: str, part: slice | None) -> bytes:
     return bytes(result.value)
 
 
+async def _asked(where: Any, url: str, path: str, part: slice | None) -> Any:
+    store = await ts.KvStore.open(where, context=stores.context(url))
+    return await store.read(path, byte_range=part)
+
+
 class AsStored:
     """Hides from what compresses answers that a client of ``/zarr`` accepts compression.
 
@@ -130,13 +147,13 @@ class AsStored:
     a length or a range of the file would no longer be one of the answer.
     """
 
-    def __init__(self, app: ASGIApp, *, prefix: str) -> None:
+    def __init__(self, app: ASGIApp, *, base: str) -> None:
         self.app = app
-        self.prefix = f"{prefix}/"
+        self.raw = re.compile(re.escape(base) + rf"({tokens.PREFIX}/[^/]*)?/zarr/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, less its Accept-Encoding if it is one for the prefix."""
-        if scope["type"] == "http" and scope["path"].startswith(self.prefix):
+        if scope["type"] == "http" and self.raw.match(scope["path"]):
             kept = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
             scope = {**scope, "headers": kept}
         await self.app(scope, receive, send)

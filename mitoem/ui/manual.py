@@ -77,6 +77,12 @@ VARIABLES = (
     ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
     ("MITOEM_RUNS_PER_CLIENT", "unfinished runs of one person at a time; 0: any number", "8"),
     ("MITOEM_VOXELS_PER_HOUR", "voxels of one person through the network; 0: any number", "2e9"),
+    ("MITOEM_UPLOAD_MEMORY", "bytes that reading an upload may take", "8 GiB, at most half of all"),
+    ("MITOEM_UPLOAD_SECONDS", "seconds that reading an upload may take", "1800"),
+    ("MITOEM_PAGES", "pages that are open at once", "300"),
+    ("MITOEM_CLIENT_BYTES", "bytes that one client may take at once; 0: any number", "2e9"),
+    ("MITOEM_CLIENT_BYTES_PER_S", "and in the long run, a second; 0: any number", "50e6"),
+    ("MITOEM_LOG", "requests that are logged: `off`, `errors`, `all`", "`errors`"),
     ("MITOEM_UNLISTED_DAYS", "days that a signed-in person's upload is shown", "30"),
     ("MITOEM_TOKEN_HOURS", "hours that a token in a path is good for", "24"),
 )

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from served import TILES
+from served import TILES, running
 
 from mitoem.server import safety
 
-PROJECT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def started(root: Path) -> Iterator[httpx.Client]:
+def started(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """``streamlit run app.py`` under a base path."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"port": port, "baseUrlPath": "lab/em", "headless": "true", "fileWatcherType": "none"}
-    words = [word for key, value in options.items() for word in (f"--server.{key}", str(value))]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *words],
-        cwd=PROJECT,
-        env=os.environ | {"MITOEM_DATA": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}/lab/em", timeout=30) as client:
-        try:
-            wait(client, running)
-            yield client
-        finally:
-            running.terminate()
-            running.wait(timeout=20)
-
-
-def wait(client: httpx.Client, running: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and running.poll() is None:
-        try:
-            client.get("/healthz").raise_for_status()
-            return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"streamlit did not answer within 60 s, exit status {running.poll()}")
+    log = tmp_path_factory.mktemp("log") / "server.txt"
+    with (
+        running(root, log, base="/lab/em") as one,
+        httpx.Client(base_url=one.url, timeout=30) as client,
+    ):
+        yield client
 
 
 def test_data_routes_and_pages_share_a_port_and_a_base_path(started: httpx.Client) -> None:
