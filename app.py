@@ -8,6 +8,7 @@ import streamlit as st
 from mitoem import server
 from mitoem.ui import signin
 
+signin.enabled()  # or it does not start
 base = st.get_option("server.baseUrlPath") or ""
 sites = st.get_option("server.corsAllowedOrigins")
 app = st.App(

@@ -8,7 +8,7 @@ Without the file everything is public. Where it cannot be read, nobody sees anyt
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 import math
 import os
@@ -16,9 +16,9 @@ import re
 import secrets
 import time
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
@@ -29,6 +29,12 @@ from mitoem.errors import AccessInvalid
 from mitoem.manifest import check_name
 
 FILE: Final = "access.json"
+
+KEY: Final = ".people.key"
+"""In the first data root: what makes of people's names others that nobody can trace back."""
+
+LATEST: Final = 1e11
+"""Seconds since 1970 that a rule may last: some three thousand years."""
 
 See = Literal["public", "signed-in", "unlisted"]
 
@@ -99,7 +105,10 @@ def _read(path: Path, *_version: int) -> Rules:
 
 
 def _rule(data: Mapping[str, Any]) -> Rule:
-    return Rule(_see(data["see"]), str(data.get("owner", "")), float(data.get("until", math.inf)))
+    until = float(data["until"]) if "until" in data else math.inf
+    if "until" in data and not 0 <= until <= LATEST:
+        raise ValueError(f"until: expected seconds since 1970, found {until}")
+    return Rule(_see(data["see"]), str(data.get("owner", "")), until)
 
 
 def _see(text: object) -> See:
@@ -126,6 +135,32 @@ def change(root: Path, volume: str, rule: Rule | None) -> None:
         _write(root, Rules(before.default, volumes | ({volume: rule} if rule else {})))
 
 
+def claim(root: Path, name: str, owner: str, *, taken: Callable[[str], bool]) -> str:
+    """The name of a person's upload, unlisted from now on; nobody else's rule is touched.
+
+    A name that they claimed before, for a try that failed, stays; any other gets new random bits.
+    ``taken`` tells whether there is a volume of a name. Raises AccessInvalid.
+    """
+    with _held(root):
+        rules = read(root)
+        mine = rules.volumes.get(name, Rule())
+        if mine.owner != owner or mine.over or taken(name):
+            name = unguessable(name)
+        _write(root, Rules(rules.default, {**rules.volumes, name: unlisted(owner)}))
+    return name
+
+
+def close(root: Path, volume: str) -> None:
+    """A volume is gone: what was not everyone's stays closed, its runs and its name too.
+
+    ``change`` opens the name again. Raises AccessInvalid.
+    """
+    rule = read(root).volumes.get(volume)
+    if rule is None or rule.see == "public":
+        return
+    change(root, volume, replace(rule, until=min(rule.until, time.time())))
+
+
 def change_default(root: Path, see: str) -> None:
     """Say who sees the volumes that no rule names; raises AccessInvalid."""
     if see not in ("public", "signed-in"):
@@ -135,12 +170,7 @@ def change_default(root: Path, see: str) -> None:
 
 
 def unguessable(name: str) -> str:
-    """A name for an unlisted volume: the given one, cut, with 128 random bits behind it.
-
-    A name that is one already stays as it is.
-    """
-    if _TAIL.fullmatch(name):
-        return name
+    """A name for an unlisted volume: the given one, cut, with 128 random bits behind it."""
     tail = b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
     return f"{name[: 64 - 27]}-{tail}"
 
@@ -155,19 +185,33 @@ def unlisted(owner: str = "", *, last: float | None = None) -> Rule:
     return Rule("unlisted", owner, time.time() + (days() if last is None else last) * _DAY)
 
 
-def person(claims: Mapping[str, Any]) -> str | None:
+def person(claims: Mapping[str, Any], key: str) -> str | None:
     """A name for a person who has signed in, by what the OpenID provider says; None for nobody.
 
-    The same for the same person at the same provider, and it tells nothing about them.
+    The same for the same person at the same provider; who lacks the key learns nothing from it.
     """
     if not claims.get("is_logged_in") or not claims.get("sub"):
         return None
-    return pseudonym(str(claims.get("iss") or claims.get("provider")), str(claims["sub"]))
+    return pseudonym(key, str(claims.get("iss") or claims.get("provider")), str(claims["sub"]))
 
 
-def pseudonym(*words: str) -> str:
-    """32 letters for words: the same for the same ones, and nothing to be read from them."""
-    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
+def pseudonym(key: str, *words: str) -> str:
+    """32 letters for words: the same for the same ones, and not to be found out by trying words."""
+    return hmac.digest(key.encode(), "\0".join(words).encode(), "sha256").hex()[:32]
+
+
+@lru_cache(maxsize=16)
+def key(root: Path) -> str:
+    """The key of the people's names in a root, made when it is first asked for; raises OSError."""
+    (root / ".locks").mkdir(parents=True, exist_ok=True)
+    path = root / KEY
+    with FileLock(root / ".locks" / ".key.lock"):
+        if not path.exists():
+            draft = root / f"{KEY}.partial"
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(32), encoding="ascii")
+            draft.replace(path)
+    return path.read_text(encoding="ascii")
 
 
 def _held(root: Path) -> FileLock:

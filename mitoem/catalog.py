@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,8 @@ class Catalog:
     def open(self, name: str) -> Volume:
         """The volume of that name, of the first root that has it.
 
-        Raises NameInvalid, VolumeNotFound, which lists what exists, and StoreUnreachable when the
-        name is in no root that answers and another does not answer.
+        Raises NameInvalid, VolumeNotFound, whose note lists what exists, and StoreUnreachable when
+        the name is in no root that answers and another does not answer.
         """
         check_name(name)
         silent: StoreUnreachable | None = None
@@ -106,10 +107,33 @@ class Catalog:
                 silent = silent or error
         if silent is not None:
             raise silent
-        known = ", ".join(self.names()) or "none"
         lost = [path for root in self.roots if (path := path_of(root)) and (path / name).is_dir()]
         part = f" ({lost[0] / name / FILE} is missing)" if lost else ""
-        raise VolumeNotFound(f"no volume {name!r} in the data roots{part}; there are: {known}")
+        missing = VolumeNotFound(f"no volume {name!r} in the data roots{part}")
+        # A note, which Python and the command line print, and no page or route does.
+        missing.add_note(f"there are: {', '.join(self.names()) or 'none'}")
+        raise missing
+
+    def open_for(self, name: str, user: str | None) -> Volume:
+        """``open`` for a person: nothing tells a hidden volume from one that does not exist.
+
+        Neither words nor time: in the place of a hidden one, one that nobody has is looked for.
+        """
+        check_name(name)
+        nobodys = secrets.token_hex(16)
+        looked_for = name if self.may_see(name, user) else nobodys
+        try:
+            return self.open(looked_for)
+        except VolumeNotFound:
+            raise VolumeNotFound(f"no volume {name!r}") from None
+        except StoreUnreachable as error:
+            raise StoreUnreachable(str(error).replace(nobodys, name)) from None
+
+    def public(self, message: str) -> str:
+        """A message without the directories and addresses of the roots, for people elsewhere."""
+        for root in self.roots:
+            message = message.replace(root, "").replace(root.removeprefix("file://"), "")
+        return message
 
     def tables(self, volume: Volume) -> Path:
         """Directory that takes the volume's instance tables: beside it, or in the first root."""

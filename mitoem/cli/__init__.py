@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.close()
         error = disk_error(found) if isinstance(found, OSError) else found
         error = found if isinstance(found, MitoEMError) else error
-        line = " ".join(str(error).split())
+        notes = getattr(found, "__notes__", [])
+        line = " ".join("; ".join([str(error), *notes]).split())
         print(f"mitoem: {type(error).__name__}: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

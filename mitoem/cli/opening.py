@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import math
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from mitoem import access, catalog
 from mitoem.access import Rule
 from mitoem.cli.console import Console
-from mitoem.errors import AccessInvalid, RequestInvalid
+from mitoem.errors import RequestInvalid
 from mitoem.ingestion import shelf
 
 Answer = dict[str, Any]
+
+MOST_DAYS = 36_500
+
+_DAY = 86_400.0
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -36,8 +41,9 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def _access(arguments: argparse.Namespace, _console: Console) -> Answer:
     known = catalog.from_environment(arguments.data)
-    if arguments.days is not None and not (arguments.see and arguments.days > 0):
-        raise RequestInvalid(f"--days: expected NAME, who sees it, N > 0, found {arguments.days}")
+    days = arguments.days
+    if days is not None and not (arguments.see and 0 < days <= MOST_DAYS):
+        raise RequestInvalid(f"--days: expected NAME, who, and 0 < N <= {MOST_DAYS}, found {days}")
     if arguments.name and not arguments.see:
         known.open(arguments.name)
     if arguments.see:
@@ -46,7 +52,7 @@ def _access(arguments: argparse.Namespace, _console: Console) -> Answer:
         access.change_default(known.writable, arguments.default)
     removed = _remove_expired(known) if arguments.remove_expired else []
     catalog.write_index(known.writable)
-    rules = known.rules()
+    rules, there = known.rules(), set(known.names())
     names = [arguments.name] if arguments.name else sorted({*known.names(), *rules.volumes})
     shown = {name: rules.of(name) for name in names}
     return {
@@ -55,16 +61,17 @@ def _access(arguments: argparse.Namespace, _console: Console) -> Answer:
         "removed": removed,
         "text": [
             *(f"removed {name}" for name in removed),
-            *(f"{name}: {_line(rule)}" for name, rule in shown.items()),
+            *(
+                f"{name}: {_line(rule)}{'' if name in there else ' (no such volume now)'}"
+                for name, rule in shown.items()
+            ),
             f"others: {rules.default}",
         ],
     }
 
 
 def _set(known: catalog.Catalog, arguments: argparse.Namespace) -> None:
-    """Set the rule of a volume that exists, or that is to come by a name nobody can guess."""
-    if arguments.see != "unlisted":
-        known.open(arguments.name)
+    """Set the rule of a volume that exists, or that is to come."""
     before = known.rules().of(arguments.name)
     until = access.unlisted(last=arguments.days).until
     if arguments.days is None and arguments.see != "unlisted":
@@ -74,7 +81,10 @@ def _set(known: catalog.Catalog, arguments: argparse.Namespace) -> None:
 
 
 def _remove_expired(known: catalog.Catalog) -> list[str]:
-    """Delete unlisted volumes of the writable root whose time is up, and their rules."""
+    """Delete unlisted volumes of the writable root whose time is up.
+
+    A day later their rules too, where no root has the volume: until then a run may yet make it.
+    """
     removed = []
     for name, rule in known.rules().volumes.items():
         if not (rule.over and rule.see == "unlisted"):
@@ -82,7 +92,8 @@ def _remove_expired(known: catalog.Catalog) -> list[str]:
         if (known.writable / name).is_dir():
             shelf.remove_volume(known.open(name))
             removed.append(name)
-        access.change(known.writable, name, None)
+        elif rule.until < time.time() - _DAY and name not in known.names():
+            access.change(known.writable, name, None)
     return removed
 
 
@@ -98,7 +109,4 @@ def _line(rule: Rule) -> str:
 
 
 def _date(rule: Rule) -> str:
-    try:
-        return datetime.fromtimestamp(rule.until, UTC).isoformat(timespec="minutes")
-    except (OverflowError, ValueError, OSError) as error:
-        raise AccessInvalid(f"until: expected seconds since 1970, found {rule.until}") from error
+    return datetime.fromtimestamp(rule.until, UTC).isoformat(timespec="minutes")

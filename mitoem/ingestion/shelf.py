@@ -176,14 +176,17 @@ def _described(path: Path, info: VolumeInfo, came: dict[str, str]) -> dict[str, 
 
 
 def remove_volume(volume: Volume) -> None:
-    """Delete a volume: hidden first, so that nobody reads a part of it."""
+    """Delete a volume: hidden first, so that nobody reads a part of it.
+
+    The name of one that was not everyone's stays closed until its ``access`` is set anew.
+    """
     path = local(volume)
     with held(path.parent, path.name):
         hidden = path.with_name(f"{PARTIAL}{path.name}.gone")
         shutil.rmtree(hidden, ignore_errors=True)
         path.rename(hidden)
         catalog.write_index(path.parent)
-        access.change(path.parent, path.name, None)
+        access.close(path.parent, path.name)
         shutil.rmtree(hidden)
 
 

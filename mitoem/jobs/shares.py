@@ -8,29 +8,28 @@ command line and Python have none.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from mitoem.errors import LimitReached
 from mitoem.geometry import Box
-from mitoem.jobs.registry import RunState, runs
+from mitoem.jobs.registry import home, read_json, waiting, worker
 
 RUNS: Final = 8
 VOXELS: Final = 2e9
 
-_LOOK = 400
-"""Newest runs that are looked at."""
+HOUR: Final = timedelta(hours=1)
 
 
 def check(root: str | Path, client: str, kind: str, request: Mapping[str, Any]) -> None:
     """Raise LimitReached where a person's share is used up; nobody (``""``) has no limit."""
     if not client:
         return
-    mine = [one for one in runs(root, last=_LOOK) if one.client == client]
     most = int(_limit("MITOEM_RUNS_PER_CLIENT", RUNS))
-    open_runs = sum(not one.finished for one in mine)
+    unfinished = [*waiting(root), str(worker(root).get("run") or "")]
+    open_runs = sum(_asked(root, one).get("client") == client for one in unfinished if one)
     if most and open_runs >= most:
         raise LimitReached(
             f"expected at most {most} runs of one person at a time, found {open_runs}: "
@@ -38,8 +37,7 @@ def check(root: str | Path, client: str, kind: str, request: Mapping[str, Any]) 
         )
     voxels = _limit("MITOEM_VOXELS_PER_HOUR", VOXELS)
     if kind == "predict" and voxels:
-        spent = sum(map(_voxels, filter(_this_hour, mine)))
-        asked = Box.parse(request["box"]).size
+        spent, asked = sum(_spent(root, client)), _voxels(request)
         if spent + asked > voxels:
             raise LimitReached(
                 f"expected at most {voxels:,.0f} voxels of one person in an hour, found {spent:,} "
@@ -51,10 +49,20 @@ def _limit(name: str, usual: float) -> float:
     return float(os.environ.get(name) or usual)
 
 
-def _voxels(run: RunState) -> int:
-    return Box.parse(run.request["box"]).size if run.kind == "predict" else 0
+def _asked(root: str | Path, run_id: str) -> dict[str, Any]:
+    return read_json(home(root) / run_id / "request.json")
 
 
-def _this_hour(run: RunState) -> bool:
-    ago = datetime.now(UTC) - datetime.fromisoformat(run.created)
-    return ago < timedelta(hours=1)
+def _spent(root: str | Path, client: str) -> Iterator[int]:
+    """Voxels of each prediction that a person asked for in the last hour."""
+    for run_id in sorted((path.name for path in home(root).glob("[0-9]*")), reverse=True):
+        asked = _asked(root, run_id)
+        if asked and datetime.now(UTC) - datetime.fromisoformat(asked["created"]) > HOUR:
+            return
+        if asked.get("client") == client and asked["kind"] == "predict":
+            yield _voxels(asked["request"])
+
+
+def _voxels(request: Mapping[str, Any]) -> int:
+    """What goes through the network: mirror images too."""
+    return Box.parse(request["box"]).size * (4 if request.get("flips") else 1)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from mitoem import catalog
 from mitoem.catalog import Catalog
-from mitoem.errors import VolumeNotFound
+from mitoem.errors import AccessInvalid, VolumeNotFound
 from mitoem.manifest import check_name
 from mitoem.server.caches import Cache
 from mitoem.server.measured import Boxes
@@ -57,13 +57,10 @@ class Site:
 
         A hidden volume and one that does not exist are told apart by nothing.
         """
-        check_name(name)
-        if not catalog.may_see(name, user, roots=self.catalog):
-            raise VolumeNotFound(f"no volume {name!r}")
-        until, volume = self._opened.get(name, (0.0, None))
-        if volume is None or time.monotonic() > until:
-            self._opened.pop(name, None)
-            volume = await asyncio.to_thread(self._open, name)
+        until, volume = self._opened.get(check_name(name), (0.0, None))
+        seen = catalog.may_see(name, user, roots=self.catalog)
+        if not seen or volume is None or time.monotonic() > until:
+            volume = await asyncio.to_thread(self.catalog.open_for, name, user)
             self._opened[name] = (time.monotonic() + HOLD_S, volume)
         return volume
 
@@ -73,7 +70,10 @@ class Site:
 
     def private(self, name: str) -> bool:
         """Whether an answer about a volume is for its asker alone, not for caches on the way."""
-        return not catalog.may_see(name, None, roots=self.catalog)
+        try:
+            return not self.catalog.rules().of(name).lists(None)
+        except AccessInvalid:
+            return True
 
     async def faults(self) -> list[str]:
         """What keeps data roots from being listed, a line each."""
@@ -91,16 +91,7 @@ class Site:
 
     def public(self, message: str) -> str:
         """A message without the directories of this machine, for people elsewhere."""
-        for root in self.catalog.roots:
-            message = message.replace(root, "").replace(root.removeprefix("file://"), "")
-        return message
-
-    def _open(self, name: str) -> Volume:
-        try:
-            return self.catalog.open(name)
-        except VolumeNotFound as error:
-            # The catalogue's message lists every volume: not for people who may not see them.
-            raise VolumeNotFound(f"no volume {name!r}") from error
+        return self.catalog.public(message)
 
 
 def site(request: Request) -> Site:

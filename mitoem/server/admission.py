@@ -187,7 +187,11 @@ def asker(request: Request) -> str:
     user = access.user(request)
     if user is not None:
         return f"user {user}"
-    host = request.client.host if request.client else ""
+    return network(request.client.host if request.client else "")
+
+
+def network(host: str) -> str:
+    """What an address is counted as: ``HERE``, itself, or its network of 64 bits."""
     try:
         address = ip_address(host)
     except ValueError:

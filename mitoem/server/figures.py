@@ -54,7 +54,7 @@ async def neuroglancer(request: Request) -> Response:
 def _token(request: Request, volume: Volume) -> str:
     """What lets Neuroglancer read a volume that not everyone may see; the token in use, if any."""
     by, user = access.token(request), access.user(request)
-    if by is None and (user is None or not request.state.private):
+    if by is None and (user is None or access.site(request).catalog.may_see(volume.name, None)):
         return ""
     text = by[1] if by else tokens.issue(access.site(request).secret, volume.name, user or "")
     return f"{tokens.PREFIX}/{text}"

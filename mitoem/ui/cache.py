@@ -16,7 +16,6 @@ from mitoem import catalog
 from mitoem.catalog import Catalog
 from mitoem.errors import ModelInvalid, VolumeNotFound
 from mitoem.inference.model import BUNDLED
-from mitoem.manifest import check_name
 from mitoem.ui import signin
 from mitoem.volume import Volume
 
@@ -47,12 +46,10 @@ def volume(name: str) -> Volume:
     Raises VolumeNotFound: nothing tells a hidden volume from one that does not exist.
     """
     try:
-        if may_see(check_name(name)):
-            return roots().open(name)
-    except VolumeNotFound:
-        pass  # its message names every volume
-    known = ", ".join(volume_names()) or "none"
-    raise VolumeNotFound(f"no volume {name!r} here; there are: {known}")
+        return roots().open_for(name, signin.user())
+    except VolumeNotFound as error:
+        known = ", ".join(volume_names()) or "none"
+        raise VolumeNotFound(f"no volume {name!r} here; there are: {known}") from error
 
 
 def table(of: Volume, labels: str) -> pd.DataFrame:

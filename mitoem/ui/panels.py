@@ -138,8 +138,9 @@ def notices(lines: Sequence[str]) -> None:
 def faults(found: Sequence[MitoEMError]) -> None:
     """Data roots that cannot be read now: which, why, and what that hides."""
     for fault in found:
+        told = cache.roots().public(str(fault)) if signin.enabled() else str(fault)
         st.error(
-            f"**A data root does not answer; its volumes are not listed.**  \n`{fault}`",
+            f"**A data root does not answer; its volumes are not listed.**  \n`{told}`",
             icon=":material/cloud_off:",
         )
 

@@ -40,8 +40,10 @@ def root() -> Path:
 
 
 def start(kind: str, request: Mapping[str, Any]) -> str:
-    """Queue a run; returns its id. Raises SignInNeeded, LimitReached."""
+    """Queue a run; returns its id. Raises SignInNeeded, LimitReached, VolumeNotFound."""
     signin.need("start work on this server")
+    if "volume" in request:
+        cache.volume(request["volume"])
     return jobs.submit(root(), kind, {**request}, client=signin.client())
 
 
@@ -54,19 +56,25 @@ def status(run_id: str) -> RunState:
 
 
 def recent(last: int) -> list[RunState]:
-    """The newest runs, of volumes that this person may see."""
-    return [one for one in jobs.runs(root(), last=last) if _seen(one)]
+    """The newest runs of volumes that this person is told of, or looks at."""
+    told = {*cache.volume_names(), address.word("volume", "")}
+    return [one for one in jobs.runs(root(), last=last) if _seen(one) and _volume(one) in told]
 
 
 def _seen(state: RunState) -> bool:
     """Whether this person may see the volume of a run."""
+    name = _volume(state)
+    return name is not None and cache.may_see(name)
+
+
+def _volume(state: RunState) -> str | None:
+    """The volume that a run reads or makes; None for one whose first run is gone."""
     try:
         while "volume" not in state.request and "of" in state.request:
             state = jobs.status(root(), state.request["of"])
     except RunNotFound:
-        return False
-    name = state.request.get("volume") or state.request.get("name")
-    return name is None or cache.may_see(str(name))
+        return None
+    return str(state.request.get("volume") or state.request.get("name"))
 
 
 def asked(state: RunState) -> Mapping[str, Any]:
@@ -88,7 +96,7 @@ def waiting(run_id: str) -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _watch(run_id: str) -> None:
-    state = jobs.status(root(), run_id)
+    state = status(run_id)
     if state.finished:
         address.rerun()
     if state.state == "queued":
@@ -98,7 +106,7 @@ def _watch(run_id: str) -> None:
         st.progress(0.0, text=f"Waiting · {before}")
     else:
         st.progress(state.progress, text=f"{state.progress:.0%} · {state.message}")
-    if state.client == signin.client() or not signin.enabled():
+    if not signin.enabled() or (not signin.stranger() and state.client == signin.client()):
         st.button("Cancel", key=f"cancel_{run_id}", on_click=jobs.cancel, args=(root(), run_id))
     if state.state == "running" and state.kind == "predict":
         picture = _so_far(run_id, Box.parse(state.request["box"]), state.request["volume"])
@@ -114,13 +122,15 @@ def _so_far(run_id: str, box: Box, volume: str) -> np.ndarray[Any, Any] | None:
     mask = np.load(path, mmap_mode="r")
     thin = -(-max(mask.shape[1:]) // stack.MAX_EDGE)
     share = np.asarray(mask[mask.shape[0] // 2, ::thin, ::thin])[..., None] / 255 * 0.6
-    grey = _middle(volume, box.start, box.stop)[::thin, ::thin, None]
+    version = cache.volume(volume).version("image")
+    grey = _middle(volume, version, box.start, box.stop)[::thin, ::thin, None]
     mixed: np.ndarray[Any, Any] = grey * (1 - share) + share * np.array(_SO_FAR)
     return mixed.round().astype(np.uint8)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _middle(name: str, start: Index, stop: Index) -> np.ndarray[Any, Any]:
+def _middle(name: str, version: str, start: Index, stop: Index) -> np.ndarray[Any, Any]:
+    del version
     z = (start[0] + stop[0]) // 2
     section = Box((z, start[1], start[2]), (z + 1, stop[1], stop[2]))
     plane: np.ndarray[Any, Any] = cache.volume(name).read(section)[0]

@@ -7,7 +7,10 @@ What is private to Streamlit about its cookie is used here alone.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 import streamlit as st
 from streamlit.auth_util import (
@@ -21,8 +24,12 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from mitoem import access, catalog
-from mitoem.errors import SignInNeeded
+from mitoem.errors import AccessInvalid, SignInNeeded, VolumeInvalid
 from mitoem.server import tokens
+from mitoem.server.admission import HERE, network
+
+FEWEST_LETTERS = 12
+"""Different letters that a secret has at least: of 64 random hexadecimal ones, 99.99 % do."""
 
 ALONE = "default"
 """Streamlit's name of a provider that has none."""
@@ -55,14 +62,39 @@ export default function () {
 """The provider leads back to the first page; this leads on to where the person left."""
 
 
+@cache
 def enabled() -> bool:
-    """Whether people can sign in here."""
-    return bool(get_secrets_auth_section())
+    """Whether people can sign in here, as it was when the server started.
+
+    Raises AccessInvalid for secrets that do not parse, or sign with what others may know: a server
+    that was meant to be closed does not start open.
+    """
+    for path in map(Path, st.get_option("secrets.files")):
+        if path.is_file():
+            try:
+                tomllib.loads(path.read_text("utf-8"))
+            except ValueError as error:
+                raise AccessInvalid(f"{path.name}: expected TOML, found: {error}") from error
+    section = get_secrets_auth_section()
+    if section and len(set(section.get("cookie_secret", ""))) < FEWEST_LETTERS:
+        raise AccessInvalid(
+            f"[auth] cookie_secret: expected at least {FEWEST_LETTERS} different letters, as "
+            'python -c "import secrets; print(secrets.token_hex(32))" prints them'
+        )
+    return bool(section)
 
 
 def secret() -> str:
     """What the server signs with."""
     return get_cookie_secret()
+
+
+def _key() -> str:
+    """What names people are made with: of the data root, or of this server where none is kept."""
+    try:
+        return access.key(catalog.from_environment().writable)
+    except (OSError, VolumeInvalid):
+        return secret()
 
 
 def who(cookies: Mapping[str, str]) -> str | None:
@@ -80,12 +112,12 @@ def who(cookies: Mapping[str, str]) -> str | None:
         return None
     if not isinstance(claims, dict) or claims.get("origin") != get_origin_from_redirect_uri():
         return None
-    return access.person(claims)
+    return access.person(claims, _key())
 
 
 def user() -> str | None:
     """The person who looks at this page; None for a stranger, and where nobody signs in."""
-    return access.person(st.user.to_dict()) if enabled() else None
+    return access.person(st.user.to_dict(), _key()) if enabled() else None
 
 
 def stranger() -> bool:
@@ -103,8 +135,9 @@ def client() -> str:
     """Who works here, for their share of the server: a person, else an address, by names that tell
     nothing of them; empty on the machine itself.
     """
-    address = st.context.ip_address
-    return user() or (access.pseudonym(secret(), address) if isinstance(address, str) else "")
+    told = st.context.ip_address
+    host = network(told) if isinstance(told, str) else HERE
+    return user() or (access.pseudonym(_key(), host) if host != HERE else "")
 
 
 def token(volume: str) -> str:

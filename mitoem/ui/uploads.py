@@ -160,17 +160,20 @@ def _labels(at: Here, state: RunState | None) -> None:
     )
 
 
-def _unlisted(kind: str, asked: Mapping[str, Any]) -> dict[str, str]:
-    """A name that nobody can guess, for the volume of a person who has signed in.
+def _claimed(kind: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked, with a name that nobody can guess for the volume of who has signed in.
 
     The rule is there before the volume is.
     """
     owner = signin.user()
     if kind != "ingest" or owner is None:
-        return {}
-    name = access.unguessable(check_name(str(asked["name"])))
-    access.change(runs.root(), name, access.unlisted(owner))
-    return {"name": name}
+        return dict(asked)
+    signin.need("add a volume")
+    taken = cache.roots().names()
+    name = access.claim(
+        runs.root(), check_name(str(asked["name"])), owner, taken=taken.__contains__
+    )
+    return {**asked, "name": name}
 
 
 def _run(kind: str) -> RunState | None:
@@ -182,7 +185,8 @@ def _run(kind: str) -> RunState | None:
         state = runs.status(run_id)
     except (RunNotFound, ValueError):
         return None
-    return state if state.kind == kind else None
+    mine = state.client == signin.client() or not signin.enabled()
+    return state if state.kind == kind and mine else None
 
 
 def _wait(state: RunState) -> None:
@@ -268,7 +272,7 @@ def _send(label: str, kind: str, file: _File, asked: Mapping[str, Any], *, ready
             with st.spinner("Keeping the file"):
                 kept = files.keep(runs.root(), file.name, file.data)
         try:
-            run_id = runs.start(kind, {"file": kept, **asked, **_unlisted(kind, asked)})
+            run_id = runs.start(kind, {"file": kept, **_claimed(kind, asked)})
         except MitoEMError:
             if file.data is not None:
                 files.discard(runs.root(), kept)

@@ -68,6 +68,7 @@ def public(browser_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     for ours, theirs in (
         ("listen 80", f"listen 127.0.0.1:{outer}"),
         ("8501", str(inner)),
+        ("/var/log/nginx", str(run)),
         ("client_header_timeout 10s", "client_header_timeout 1s"),
     ):
         assert ours in given

@@ -20,13 +20,13 @@ from mitoem.access import Rule
 from mitoem.server import openapi, tokens
 
 SECRET = "not the one of another server"
-ANNA = access.pseudonym("anna")
+ANNA = access.pseudonym("key", "anna")
 Ask = Callable[..., httpx.Response]
 
 
 def who(cookies: Mapping[str, str]) -> str | None:
     """What a sign-in leads to; the real one is in ``tests/browser/test_access.py``."""
-    return access.pseudonym(cookies["person"]) if "person" in cookies else None
+    return access.pseudonym("key", cookies["person"]) if "person" in cookies else None
 
 
 @pytest.fixture
