@@ -35,14 +35,14 @@ check: .venv/dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadscope
+	$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadscope
 
 test: .venv/dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadscope
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadscope
+	$(BIN)/python -m pytest -m browser -n 2 --dist loadscope
 
 bench: .venv/dev
 	MITOEM_FUZZ=900 $(BIN)/python -m pytest tests/server/test_openapi.py

@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, tuple[Sequence[str], str]] = {
 }
 """Name → what is there before, and the command that is killed."""
 
-ALWAYS = ("ingest over another", "measure again", "predict over another", "blocks", "rename labels")
+ALWAYS = ("ingest over another", "measure again", "predict over another")
 """What a single kill of each is enough for; the others are simpler."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SIGKILL, and trees of /proc")
