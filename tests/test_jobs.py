@@ -20,7 +20,8 @@ import pytest
 import mitoem
 from mitoem import jobs
 from mitoem.errors import NameInvalid, RequestInvalid, RunNotFound
-from mitoem.jobs.registry import alive, worker
+from mitoem.jobs.registry import alive, read_json, worker
+from mitoem.jobs.worker import _Record
 
 
 @pytest.fixture
@@ -254,3 +255,11 @@ jobs.stop_worker(root)
     predicted, probed = done.stdout.splitlines()
     assert predicted.startswith("failed ModelInvalid model file") and "model.onnx" in predicted
     assert probed.startswith("done")
+
+
+def test_a_run_that_has_ended_ends_no_second_time(tmp_path: Path) -> None:
+    """A SIGTERM may come in the moment in which a run is written down as done."""
+    record = _Record(tmp_path, [1, 1.0])
+    record.end("done")
+    record.end("interrupted", "the worker was stopped")
+    assert read_json(tmp_path / "state.json")["state"] == "done"

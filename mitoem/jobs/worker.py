@@ -193,7 +193,7 @@ class _Record:
     """Writes one run's state.json."""
 
     def __init__(self, path: Path, who: list[float]) -> None:
-        self.path, self.last = path, 0.0
+        self.path, self.last, self.ended = path, 0.0, False
         self.data: dict[str, Any] = {
             "state": "running",
             "who": who,
@@ -216,7 +216,13 @@ class _Record:
         return (self.path / "cancel").exists()
 
     def end(self, state: str, error: str = "", *, fault: str = "") -> None:
-        """The last state; ``fault`` is the name of an error that was raised on purpose."""
+        """The last state, once: a SIGTERM that comes while it is written makes it no other one.
+
+        ``fault`` is the name of an error that was raised on purpose.
+        """
+        if self.ended:
+            return
+        self.ended = True
         if state == "done":
             self.data |= {"progress": 1.0, "message": ""}
         self.data |= {"state": state, "error": error, "fault": fault, "ended": now()}

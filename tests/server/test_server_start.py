@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import TILES
@@ -107,3 +112,26 @@ def test_more_at_once_than_the_server_takes_is_refused() -> None:
         assert isinstance(found[2], ServerBusy)
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("secrets", "told"),
+    [
+        ('[auth]\ncookie_secret = "not closed\n', "expected TOML"),
+        (f'[auth]\ncookie_secret = "{"a" * 64}"\n', "different letters"),
+    ],
+)
+def test_a_server_that_was_to_be_closed_does_not_start_open(
+    secrets: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "secrets.toml"
+    file.write_text(secrets)
+    words = ["streamlit", "run", "app.py", "--server.port=0", f"--secrets.files={file}"]
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"MITOEM_DATA": str(tmp_path), "STREAMLIT_SERVER_HEADLESS": "true"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert told in done.stderr.splitlines()[-1]

@@ -98,6 +98,7 @@ def test_colours_by_error_are_those_of_the_newest_evaluation(root: Path, site: S
     finally:
         jobs.stop_worker(root)
     found = site.ask(asked).json()
+    assert "legend" in found, found
     names, colours = found["legend"]["names"], found["legend"]["colours"]
     shown = dict(zip(found["ids"], found["colours"], strict=True))
     errors = mitoem.evaluate("wide/truth", "wide/run-1", data=root).to_json()["errors"]
