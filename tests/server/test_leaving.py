@@ -70,7 +70,9 @@ def test_it_ends_soon_whoever_holds_on_and_the_worker_goes_on(own: Path, tmp_pat
             holding.sendall(raw)
         with ThreadPoolExecutor(1) as pool:
             figure = f"{one.url}/api/v1/volumes/wide/figure.png?nm=5"
+            before = len(psutil.Process(one.process.pid).net_connections())
             under_way = pool.submit(httpx.get, figure, timeout=30)
+            until(lambda: len(psutil.Process(one.process.pid).net_connections()) > before, 10)
             time.sleep(0.3)
             assert not under_way.done()
             one.process.send_signal(signal.SIGINT)  # Ctrl+C, after which threads are waited for
