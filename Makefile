@@ -42,9 +42,10 @@ test: .venv/dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadscope
-	$(BIN)/python -m pytest -m browser -n 2 --dist loadscope
+	$(BIN)/python -m pytest -m "browser and not long" -n 2 --dist loadscope
 
 bench: .venv/dev
+	$(BIN)/python -m pytest -m long
 	MITOEM_FUZZ=900 $(BIN)/python -m pytest tests/server/test_openapi.py
 	MITOEM_KILLS=12 MITOEM_FAULTS=all $(BIN)/python -m pytest -n 2 tests/test_kills.py tests/test_faults.py \
 	    tests/test_hung_stores.py tests/test_cluster_faults.py

@@ -15,17 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import mitoem
 from mitoem.manifest import SEAL
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = (
-    os.environ.get("MITOEM_CHROMIUM")
-    or shutil.which("chromium-headless-shell")  # the same browser without its windows: faster
-    or shutil.which("chromium")
-)
+CHROMIUM = os.environ.get("MITOEM_CHROMIUM") or shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",
     "--use-gl=angle",
@@ -36,6 +32,8 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+expect.set_options(timeout=20_000)  # a busy machine draws a page in seconds
+
 QUIET = {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
 BALL_NM = 360.0
 """Radius of the labelled ball in volume ``ball``."""

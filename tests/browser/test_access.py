@@ -127,6 +127,7 @@ def test_a_stranger_looks_and_starts_nothing(page: Page) -> None:
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
 
 
+@pytest.mark.long
 def test_an_upload_is_its_persons_own_and_opens_by_its_link(
     page: Page, chromium: Browser, server: Server, tmp_path: Path
 ) -> None:

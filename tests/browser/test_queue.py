@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browser.test_pages import rest, words
@@ -20,6 +21,7 @@ def ask(page: Page) -> str:
     return words(page)["run"]
 
 
+@pytest.mark.long
 def test_three_people_see_their_places_and_a_cancel_lets_the_next_begin(
     chromium: Browser, base_url: str, browser_root: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_server_that_was_shot_is_named_and_met_again(page: Page, own_server: S
     wait_for_word(page, "volume", "phantom-r")
 
 
+@pytest.mark.long
 def test_a_store_that_hangs_is_named_with_a_way_out_and_the_page_comes_back_by_itself(
     page: Page, browser_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

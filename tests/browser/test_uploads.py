@@ -60,6 +60,7 @@ def arrive(page: Page, name: str) -> None:
     assert "upload" not in words(page)
 
 
+@pytest.mark.long
 def test_an_uploaded_stack_is_predicted(page: Page, tmp_path: Path, grey: np.ndarray) -> None:
     tifffile.imwrite(
         tmp_path / "my crop.tif", grey, imagej=True, resolution=(1 / 8, 1 / 8),
