@@ -21,7 +21,11 @@ import mitoem
 from mitoem.manifest import SEAL
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("MITOEM_CHROMIUM") or shutil.which("chromium")
+CHROMIUM = (
+    os.environ.get("MITOEM_CHROMIUM")
+    or shutil.which("chromium-headless-shell")  # the same browser without its windows: faster
+    or shutil.which("chromium")
+)
 FLAGS = [
     "--no-sandbox",
     "--use-gl=angle",

@@ -214,10 +214,16 @@ def test_the_view_opens_in_neuroglancer(page: Page) -> None:
         re.compile("neuroglancer-demo"), lambda route: route.fulfill(body="<title>ng</title>")
     )
     open_viewer(page, f"{EXPLORE}&z=9&sel=3")
-    with page.context.expect_page() as caught:
+    with (
+        page.context.expect_page(),
+        page.context.expect_event(
+            "response", lambda one: one.status == 302 and "/neuroglancer" in one.url
+        ) as caught,
+    ):
         page.locator('[data-action="neuroglancer"]').click()
-    caught.value.wait_for_url(re.compile("neuroglancer-demo"))
-    state = json.loads(unquote(caught.value.url.partition("#!")[2]))
+    link = caught.value.headers["location"]
+    assert link.startswith("https://neuroglancer-demo")
+    state = json.loads(unquote(link.partition("#!")[2]))
     assert state["position"][2] == 9
     assert state["layers"][1]["segments"] == ["3"]
 
