@@ -34,11 +34,14 @@ import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from bench.tiles import EDGE, ROOT
 from mitoem import jobs
 
 LAYERS = ("image", "truth")
+
+STREAMLIT = Subprotocol("streamlit")
 VIEW = 12
 """Tiles of each layer in a view."""
 
@@ -218,7 +221,7 @@ async def reading(place: Place, number: int, end: float, tally: Tally) -> None:
     await asyncio.sleep(rng.random() * min(PAGE_EVERY, (end - time.monotonic()) / 2))
     url = f"ws://127.0.0.1:{place.port}/_stcore/stream"
     try:
-        async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+        async with connect(url, subprotocols=[STREAMLIT], max_size=None) as socket:
             while time.monotonic() < end:
                 begun = time.monotonic()
                 page = rng.choice(["explore", "instances"])
@@ -237,7 +240,7 @@ async def rerun(socket: ClientConnection, page: str, words: str) -> None:
     ask.rerun_script.page_name = page
     await socket.send(ask.SerializeToString())
     while True:
-        told = ForwardMsg.FromString(bytes(await socket.recv()))  # type: ignore[arg-type]
+        told = ForwardMsg.FromString(await socket.recv(decode=False))
         if told.WhichOneof("type") == "delta" and told.delta.new_element.HasField("exception"):
             raise RuntimeError(f"{page}: {told.delta.new_element.exception.message}")
         if told.WhichOneof("type") == "script_finished":

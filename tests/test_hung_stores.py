@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -57,10 +58,10 @@ class Store:
             except OSError:
                 return
 
-    def _answer(self, one: socket.socket, lines: object, first: bytes) -> bool:
+    def _answer(self, one: socket.socket, lines: BinaryIO, first: bytes) -> bool:
         """One request; whether there may be another on this connection."""
         asked: dict[str, str] = {}
-        while line := lines.readline().strip():  # type: ignore[attr-defined]
+        while line := lines.readline().strip():
             name, _, value = line.decode().partition(": ")
             asked[name.lower()] = value
         self.asked += 1

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mitoem.ui import address, cache, signin
+from mitoem.ui import address, cache, signin, style
 from mitoem.ui.address import Here
 
 SYNTHETIC = "synthetic phantom"
 
 _COPY_HTML = '<button type="button" aria-live="polite">Copy link</button>'
-_COPY_CSS = """
-button { font: inherit; font-size: .875rem; height: 2.5rem; padding: 0 .75rem; width: 100%;
-  color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, .35rem);
-  white-space: nowrap; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color);
-  color: var(--st-primary-color); outline: none; }
-"""
 _COPY_JS = """
 export default function ({ parentElement }) {
   const button = parentElement.querySelector("button");
@@ -48,7 +40,7 @@ def line(at: Here | None) -> None:
         _labels(at)
         _selection(at)
         copy = st.components.v2.component(
-            "mitoem_copy_link", html=_COPY_HTML, css=_COPY_CSS, js=_COPY_JS
+            "mitoem_copy_link", html=_COPY_HTML, css=style.BUTTON, js=_COPY_JS
         )
         copy(key="copy_link", width=105)
         if at and at.info.synthetic:

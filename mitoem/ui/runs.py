@@ -96,7 +96,12 @@ def waiting(run_id: str) -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _watch(run_id: str) -> None:
-    state = status(run_id)
+    with panels.edge():  # the right to see its volume may end meanwhile
+        _watched(status(run_id))
+
+
+def _watched(state: RunState) -> None:
+    run_id = state.id
     if state.finished:
         address.rerun()
     if state.state == "queued":

@@ -27,21 +27,15 @@ from mitoem import access, catalog
 from mitoem.errors import AccessInvalid, SignInNeeded, VolumeInvalid
 from mitoem.server import tokens
 from mitoem.server.admission import HERE, network
+from mitoem.ui import style
 
-FEWEST_LETTERS = 12
-"""Different letters that a secret has at least: of 64 random hexadecimal ones, 99.99 % do."""
+SHORTEST = 32
+FEWEST_LETTERS = 10
+"""Letters of a secret, and different ones among them, at least: no word, and no filler."""
 
 ALONE = "default"
 """Streamlit's name of a provider that has none."""
 
-_CSS = """
-button { font: inherit; font-size: .875rem; height: 2.5rem; padding: 0 .75rem; width: 100%;
-  color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, .35rem);
-  white-space: nowrap; }
-button:hover, button:focus-visible { border-color: var(--st-primary-color);
-  color: var(--st-primary-color); outline: none; }
-"""
 _LEAVE_JS = """
 export default function ({ parentElement, setTriggerValue, data }) {
   const button = parentElement.querySelector("button");
@@ -76,10 +70,12 @@ def enabled() -> bool:
             except ValueError as error:
                 raise AccessInvalid(f"{path.name}: expected TOML, found: {error}") from error
     section = get_secrets_auth_section()
-    if section and len(set(section.get("cookie_secret", ""))) < FEWEST_LETTERS:
+    given = str(section.get("cookie_secret", ""))
+    if section and (len(given) < SHORTEST or len(set(given)) < FEWEST_LETTERS):
         raise AccessInvalid(
-            f"[auth] cookie_secret: expected at least {FEWEST_LETTERS} different letters, as "
-            'python -c "import secrets; print(secrets.token_hex(32))" prints them'
+            f"[auth] cookie_secret: expected at least {SHORTEST} letters, {FEWEST_LETTERS} of them "
+            f"different, found {len(given)} and {len(set(given))}; "
+            'python -c "import secrets; print(secrets.token_hex(32))" prints some'
         )
     return bool(section)
 
@@ -180,7 +176,7 @@ def _providers() -> list[str]:
 
 def _enter(provider: str, text: str) -> None:
     leave = st.components.v2.component(
-        "mitoem_sign_in", html="<button type=button></button>", css=_CSS, js=_LEAVE_JS
+        "mitoem_sign_in", html="<button type=button></button>", css=style.BUTTON, js=_LEAVE_JS
     )
     pressed = leave(
         key=f"sign_in_{provider}", data={"text": text}, width=105, on_leave_change=lambda: None

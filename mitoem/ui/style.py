@@ -48,6 +48,17 @@ h1, h2, h3 { letter-spacing: -0.01em; }
 """
 
 
+BUTTON = """
+button { font: inherit; font-size: .875rem; height: 2.5rem; padding: 0 .75rem; width: 100%;
+  color: var(--st-text-color); background: var(--st-background-color); cursor: pointer;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, .35rem);
+  white-space: nowrap; }
+button:hover, button:focus-visible { border-color: var(--st-primary-color);
+  color: var(--st-primary-color); outline: none; }
+"""
+"""Of a button inside a component, where the rules of the page do not reach."""
+
+
 def apply() -> None:
     """Put the rules on the page; they hold no data."""
     st.html(_CSS)

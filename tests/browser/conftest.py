@@ -88,8 +88,8 @@ def browser_root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 class Server:
     """The application over a data root, started as a person starts it; it may be shot."""
 
-    def __init__(self, root: Path, log: Path) -> None:
-        self.root, self.log = root, log
+    def __init__(self, root: Path, log: Path, *, others: str = "") -> None:
+        self.root, self.log, self.others = root, log, others
         self.port, self.more = self.free_port(), list[str]()
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -114,7 +114,7 @@ class Server:
                     *self.more,
                 ],
                 cwd=ROOT,
-                env=os.environ | QUIET | {"MITOEM_DATA": str(self.root)},
+                env=os.environ | QUIET | {"MITOEM_DATA": f"{self.root}{self.others}"},
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -80,7 +80,7 @@ def test_a_store_that_hangs_is_named_with_a_way_out_and_the_page_comes_back_by_i
     near = tmp_path / "near"
     near.mkdir()
     shutil.copytree(browser_root / "ball", near / "ball")
-    server = Server(f"{near}:{far.url}", tmp_path / "server.txt")  # type: ignore[arg-type]
+    server = Server(near, tmp_path / "server.txt", others=f":{far.url}")
     far.mode = "silent"
     try:
         server.start()

@@ -20,7 +20,7 @@ import pytest
 from served import TILES, Running, running, until
 from websockets.asyncio.client import connect
 
-from bench.load import rerun
+from bench.load import STREAMLIT, rerun
 from mitoem import jobs
 
 if sys.platform == "win32":
@@ -41,7 +41,7 @@ def open_inference(one: Running) -> None:
 
     async def opened() -> None:
         url = f"ws://127.0.0.1:{one.port}/_stcore/stream"
-        async with connect(url, subprotocols=["streamlit"], max_size=None) as page:  # type: ignore[list-item]
+        async with connect(url, subprotocols=[STREAMLIT], max_size=None) as page:
             await asyncio.wait_for(rerun(page, "inference", "volume=wide"), 60)
 
     asyncio.run(opened())

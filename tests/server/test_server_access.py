@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
-from served import LABELS, TILES
+from served import LABELS, TILES, Site
 from starlette.applications import Starlette
 
 from mitoem import access, server
@@ -21,7 +21,6 @@ from mitoem.server import openapi, tokens
 
 SECRET = "not the one of another server"
 ANNA = access.pseudonym("key", "anna")
-Ask = Callable[..., httpx.Response]
 
 
 def who(cookies: Mapping[str, str]) -> str | None:
@@ -29,25 +28,33 @@ def who(cookies: Mapping[str, str]) -> str | None:
     return access.pseudonym("key", cookies["person"]) if "person" in cookies else None
 
 
-@pytest.fixture
-def ask(damaged: Any) -> Ask:
+@dataclass(frozen=True)
+class Ask:
     """The application over a root of its own, asked by a stranger or by a person."""
+
+    root: Path
+    app: Starlette
+
+    def __call__(self, path: str, person: str = "", **headers: str) -> httpx.Response:
+        async def once() -> httpx.Response:
+            cookies = {"Cookie": f"person={person}"} if person else {}
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app)) as client:
+                return await client.get(f"http://it{path}", headers=cookies | headers)
+
+        return asyncio.run(once())
+
+    def rule(self, rule: Rule) -> None:
+        """Say who sees the volume."""
+        access.change(self.root, "wide", rule)
+
+
+@pytest.fixture
+def ask(damaged: Site) -> Ask:
     app = Starlette(
         routes=server.routes(data=damaged.root, who=who, secret=SECRET),
         middleware=server.middleware(),
     )
-
-    def asked(path: str, person: str = "", **more: Any) -> httpx.Response:
-        async def once() -> httpx.Response:
-            headers = {"Cookie": f"person={person}"} if person else {}
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-                headers |= more.pop("headers", {})
-                return await client.get(f"http://it{path}", headers=headers, **more)
-
-        return asyncio.run(once())
-
-    asked.root = damaged.root  # type: ignore[attr-defined]
-    return asked
+    return Ask(damaged.root, app)
 
 
 EVERY = (
@@ -78,7 +85,7 @@ def test_every_route_of_a_volume_is_tried() -> None:
 
 @pytest.mark.parametrize("path", EVERY)
 def test_a_stranger_cannot_tell_a_hidden_volume_from_none(ask: Ask, path: str) -> None:
-    access.change(ask.root, "wide", Rule("signed-in"))  # type: ignore[attr-defined]
+    ask.rule(Rule("signed-in"))
     hidden, none = ask(path), ask(path.replace("/wide", "/none"))
     assert hidden.status_code == none.status_code == 404
     assert hidden.text.replace("wide", "none") == none.text
@@ -87,7 +94,7 @@ def test_a_stranger_cannot_tell_a_hidden_volume_from_none(ask: Ask, path: str) -
 
 @pytest.mark.parametrize("rule", [Rule("signed-in"), Rule("public", "", time.time() - 1)])
 def test_lists_name_what_the_asker_may_see(ask: Ask, rule: Rule) -> None:
-    access.change(ask.root, "wide", rule)  # type: ignore[attr-defined]
+    ask.rule(rule)
     seen = ["wide"] if rule.opens(ANNA) else []
     for person, expected in (("", []), ("anna", seen)):
         assert ask("/healthz", person).json()["volumes"] == expected
@@ -99,15 +106,15 @@ def test_what_is_not_everyones_is_kept_by_its_asker_alone(ask: Ask) -> None:
     info = ask("/api/v1/volumes/wide").json()
     path = f"{TILES}/image/z/0/0/0/0?v={info['version']}"
     assert "public" in ask(path).headers["cache-control"]
-    access.change(ask.root, "wide", Rule("signed-in"))  # type: ignore[attr-defined]
+    ask.rule(Rule("signed-in"))
     assert "private" in ask(path, "anna").headers["cache-control"]
 
 
 def test_a_token_opens_its_volume_and_nothing_else(ask: Ask) -> None:
-    access.change(ask.root, "wide", Rule("signed-in"))  # type: ignore[attr-defined]
+    ask.rule(Rule("signed-in"))
     by = f"/token/{tokens.issue(SECRET, 'wide', ANNA)}"
     whole = ask("/zarr/wide/zarr.json", "anna")
-    answer = ask(f"{by}/zarr/wide/zarr.json", headers={"Origin": "https://elsewhere"})
+    answer = ask(f"{by}/zarr/wide/zarr.json", Origin="https://elsewhere")
     assert answer.content == whole.content
     assert answer.headers["access-control-allow-origin"] == "*"
     assert ask(f"{by}{TILES}/image/z/0/0/0/0").status_code == 200
@@ -122,8 +129,7 @@ def test_a_token_opens_its_volume_and_nothing_else(ask: Ask) -> None:
 def test_a_token_ends_with_its_time_and_with_its_persons_right(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules: Path = ask.root  # type: ignore[attr-defined]
-    access.change(rules, "wide", Rule("signed-in"))
+    ask.rule(Rule("signed-in"))
     good = tokens.issue(SECRET, "wide", ANNA)
     forged = [good[:-1] + ("A" if good[-1] != "A" else "B"), "", "x", "." * 300, good * 2]
     for bad in [*forged, tokens.issue("of another server", "wide", ANNA)]:
@@ -135,14 +141,14 @@ def test_a_token_ends_with_its_time_and_with_its_persons_right(
     answer = ask(f"/token/{short}/zarr/wide/zarr.json")
     assert answer.status_code == 404 and "expired" in answer.json()["error"]
     assert ask(f"/token/{good}/zarr/wide/zarr.json").status_code == 200
-    access.change(rules, "wide", Rule("public", "", time.time() - 1))
+    ask.rule(Rule("public", "", time.time() - 1))
     assert ask(f"/token/{good}/zarr/wide/zarr.json").status_code == 404
 
 
 def test_neuroglancer_gets_a_token_where_it_needs_one_and_never_a_newer_one(ask: Ask) -> None:
     path = "/api/v1/volumes/wide/neuroglancer"
     assert "/token/" not in unquote(ask(path, "anna").headers["location"])
-    access.change(ask.root, "wide", Rule("signed-in"))  # type: ignore[attr-defined]
+    ask.rule(Rule("signed-in"))
     link = unquote(ask(path, "anna").headers["location"])
     (given, *more) = set(re.findall(r"http://it(/token/[^/]+)/zarr/wide/", link))
     assert not more

@@ -118,7 +118,8 @@ def test_more_at_once_than_the_server_takes_is_refused() -> None:
     ("secrets", "told"),
     [
         ('[auth]\ncookie_secret = "not closed\n', "expected TOML"),
-        (f'[auth]\ncookie_secret = "{"a" * 64}"\n', "different letters"),
+        (f'[auth]\ncookie_secret = "{"a" * 64}"\n', "found 64 and 1"),
+        ('[auth]\ncookie_secret = "64 random characters"\n', "found 20 and 14"),
     ],
 )
 def test_a_server_that_was_to_be_closed_does_not_start_open(
