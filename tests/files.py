@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,8 @@ import numpy.typing as npt
 import tifffile
 import zarr
 from PIL import Image
+
+from mitoem.manifest import sealed
 
 Array = npt.NDArray[np.generic]
 
@@ -222,3 +226,12 @@ FORMATS: dict[str, Callable[[Path, str, Array], Path]] = {
     "npy": _npy,
 }
 """Format → writes an array under a name in a directory."""
+
+
+def copy_volume(volume: Path, name: str) -> Path:
+    """The same volume under another name, beside it."""
+    copy = volume.parent / name
+    shutil.copytree(volume, copy)
+    file = copy / "volume.json"
+    file.write_text(json.dumps(sealed(json.loads(file.read_text()) | {"name": name})))
+    return copy

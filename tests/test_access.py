@@ -9,6 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
+import files
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from mitoem import access, catalog, cli
 from mitoem.access import Rule
 from mitoem.catalog import Catalog
 from mitoem.errors import AccessInvalid, VolumeNotFound
-from mitoem.manifest import check_name, sealed
+from mitoem.manifest import check_name
 from mitoem.volume import to_url
 
 ANNA, BERT = "a" * 32, "b" * 32
@@ -211,10 +212,9 @@ def test_volumes_whose_time_is_up_are_removed_when_asked_and_no_others(
     small_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     over, open_still = access.unguessable("over"), access.unguessable("open")
-    for name in (over, open_still, "phantom-r"):
-        shutil.copytree(small_root / "phantom-r", tmp_path / name)
-        file = tmp_path / name / "volume.json"
-        file.write_text(json.dumps(sealed(json.loads(file.read_text()) | {"name": name})))
+    shutil.copytree(small_root / "phantom-r", tmp_path / "phantom-r")
+    for name in (over, open_still):
+        files.copy_volume(tmp_path / "phantom-r", name)
     access.change(tmp_path, over, Rule("unlisted", ANNA, time.time() - 1))
     access.change(tmp_path, open_still, access.unlisted(ANNA))
     access.change(tmp_path, "phantom-r", Rule("public", "", time.time() - 1))

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import files
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import mitoem
-from mitoem import jobs
+from mitoem import access, jobs
+from mitoem.access import Rule
 from mitoem.manifest import SEAL
 from mitoem.scores import METRICS
 from mitoem.ui import facts, manual
@@ -337,6 +339,33 @@ def test_a_cancelled_and_a_failed_run_say_so_and_can_be_run_again(own_root: Path
     assert "BoxOutside" in text(app) or "leaves the volume" in text(app)
     app = visit("inference", {"run": "000999-gone"})
     assert not app.exception and "RunNotFound" in text(app)
+
+
+def test_runs_of_an_unlisted_volume_are_told_beside_it_alone(own_root: Path) -> None:
+    hidden = access.unguessable("crop")
+    files.copy_volume(own_root / "phantom-h", hidden)
+    access.change(own_root, hidden, access.unlisted("a" * 32))
+    for name in (hidden, "phantom-h"):
+        ask = {"volume": name, "box": "0:8,0:64,0:64"}
+        jobs.cancel(own_root, jobs.submit(own_root, "predict", ask, start=False))
+    for name, told in ((hidden, {hidden, "phantom-h"}), ("phantom-h", {"phantom-h"})):
+        app = visit("inference", {"volume": name})
+        fine(app)
+        runs = [one.label for one in app.button if (one.key or "").startswith("earlier_")]
+        assert {name for name in (hidden, "phantom-h") for run in runs if name in run} == told
+
+
+def test_a_run_whose_volume_is_closed_meanwhile_is_shown_no_more(own_root: Path) -> None:
+    files.copy_volume(own_root / "phantom-h", "other")
+    ask = {"volume": "other", "box": "0:8,0:64,0:64"}
+    app = visit("inference", {"run": jobs.submit(own_root, "predict", ask, start=False)})
+    fine(app)
+    assert app.button(key=f"cancel_{words(app)['run']}")
+    access.change(own_root, "other", Rule("signed-in"))
+    app.run()
+    assert not app.exception
+    assert "RunNotFound" in text(app)
+    assert not [one for one in app.button if (one.key or "").startswith("cancel_")]
 
 
 def test_help_lists_the_keys_of_the_viewer_and_none_of_streamlits() -> None:

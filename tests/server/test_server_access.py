@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+import files
 import httpx
 import pytest
 from served import LABELS, TILES, Site
@@ -108,6 +109,10 @@ def test_what_is_not_everyones_is_kept_by_its_asker_alone(ask: Ask) -> None:
     assert "public" in ask(path).headers["cache-control"]
     ask.rule(Rule("signed-in"))
     assert "private" in ask(path, "anna").headers["cache-control"]
+    name = access.unguessable("crop")
+    files.copy_volume(ask.root / "wide", name)
+    access.change(ask.root, name, access.unlisted(ANNA))
+    assert "private" in ask(path.replace("/wide/", f"/{name}/")).headers["cache-control"]
 
 
 def test_a_token_opens_its_volume_and_nothing_else(ask: Ask) -> None:

@@ -20,6 +20,8 @@ from mitoem.errors import ChunkCorrupt, ServerBusy
 from mitoem.server.caches import Cache
 from mitoem.server.nodelay import without_delay
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_small_answers_one_after_another_do_not_wait(address: str) -> None:
     """Nagle's algorithm with delayed acknowledgements costs 40 ms per answer."""
@@ -41,6 +43,30 @@ def test_a_listening_socket_hands_its_setting_to_connections() -> None:
             connection, _ = listening.accept()
             with connection:
                 assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_libraries_are_kept_out_of_garbage_collections() -> None:
+    """What a collection looks at while everyone waits is what came later."""
+    code = """
+import asyncio, gc
+from streamlit import config
+from mitoem import server
+async def main():
+    async with server.lifespan(None):
+        pass
+    first = gc.get_freeze_count()
+    async with server.lifespan(None):
+        pass
+    print(first, gc.get_freeze_count() - first, config.get_option("runner.postScriptGC"))
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    frozen, later, after_each_page = done.stdout.split()
+    assert int(frozen) > 50_000
+    assert int(later) <= 0
+    assert after_each_page == "False"
 
 
 @settings(deadline=None)
@@ -130,7 +156,7 @@ def test_a_server_that_was_to_be_closed_does_not_start_open(
     words = ["streamlit", "run", "app.py", "--server.port=0", f"--secrets.files={file}"]
     done = subprocess.run(
         [sys.executable, "-m", *words],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | {"MITOEM_DATA": str(tmp_path), "STREAMLIT_SERVER_HEADLESS": "true"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
