@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import TILES, application
 from starlette.requests import Request
+from starlette.responses import Response
 
 from mitoem.errors import ServerBusy
+from mitoem.server import admission
 from mitoem.server.admission import HERE, Admission, Allowance, Gate, Pages, Room, asker
 
 TILE = f"{TILES}/image/z/0/0/0/0?format=raw"
@@ -110,6 +112,35 @@ def test_no_client_fills_more_than_half_of_a_room() -> None:
         await asyncio.gather(*mine, other)
 
     asyncio.run(crowd())
+
+
+@pytest.mark.parametrize("most", [100, 0])
+def test_who_asks_again_without_a_pause_is_held_back_while_there_is_room_to_wait(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the refusals of a crowd take the event loop from those who are served."""
+    monkeypatch.setattr(admission, "PAUSED", most)
+
+    async def full(_: Request) -> Response:
+        raise ServerBusy("full")
+
+    async def crowd() -> int:
+        ask, end, refused = Admission().guarded("/tiles/", full), time.monotonic() + 1.1, 0
+
+        async def hammer(number: int) -> None:
+            nonlocal refused
+            scope = {"type": "http", "headers": [], "client": (f"10.0.0.{number}", 1)}
+            while time.monotonic() < end:
+                with pytest.raises(ServerBusy):
+                    await ask(Request(scope))
+                refused += 1
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(hammer(number) for number in range(20)))
+        return refused
+
+    refused = asyncio.run(crowd())
+    assert 20 <= refused <= 20 * 3 if most else refused > 1000
 
 
 def test_who_gave_up_waiting_leaves_the_line() -> None:
