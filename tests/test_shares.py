@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +33,22 @@ def test_runs_of_one_person_are_limited_and_those_of_others_are_not(
     jobs.cancel(tmp_path, first)
     jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
     assert [one.client for one in jobs.runs(tmp_path)].count(ANNA) == 3
+
+
+def test_many_at_the_same_moment_take_no_more_than_the_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_RUNS_PER_CLIENT", "3")
+
+    def ask(_: int) -> bool:
+        with suppress(LimitReached):
+            jobs.submit(tmp_path, "probe", PROBE, start=False, client=ANNA)
+            return True
+        return False
+
+    with ThreadPoolExecutor(16) as tabs:
+        assert sum(tabs.map(ask, range(64))) == 3
+    assert len(jobs.runs(tmp_path)) == 3
 
 
 def test_voxels_of_one_person_are_limited_for_an_hour(

@@ -23,6 +23,9 @@ State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrupted"})
 """States that a run never leaves."""
 
+GONE = ".gone-"
+"""Before the name of a run that is being removed; a worker that starts takes what was left."""
+
 INTERRUPTED = "the worker process ended while this ran; submit it again to start over"
 
 
@@ -104,9 +107,9 @@ def remove(root: str | Path, run_id: str) -> None:
     state = status(root, run_id)
     if not state.finished:
         raise RequestInvalid(f"run {run_id} is {state.state}: cancel it before removing it")
-    path = directory(root, run_id)
-    (path / "request.json").unlink()
-    shutil.rmtree(path)
+    gone = home(root) / f"{GONE}{run_id}"
+    directory(root, run_id).rename(gone)
+    shutil.rmtree(gone)
 
 
 def wait(root: str | Path, run_id: str, *, seconds: float = 600.0) -> RunState:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from filelock import FileLock
 
 from mitoem.errors import LimitReached
 from mitoem.geometry import Box
@@ -21,6 +24,17 @@ RUNS: Final = 8
 VOXELS: Final = 2e9
 
 HOUR: Final = timedelta(hours=1)
+
+
+@contextmanager
+def turn(root: str | Path, client: str) -> Iterator[None]:
+    """Hold while a share is looked at and taken: of two tabs at a time one may be too many."""
+    if not client:
+        yield
+        return
+    home(root).mkdir(parents=True, exist_ok=True)
+    with FileLock(home(root) / ".shares.lock"):
+        yield
 
 
 def check(root: str | Path, client: str, kind: str, request: Mapping[str, Any]) -> None:

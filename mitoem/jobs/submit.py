@@ -35,10 +35,10 @@ def submit(
     if kind not in KINDS:
         raise RequestInvalid(f"no kind of run {kind!r}; known: {', '.join(sorted(KINDS))}")
     KINDS[kind].check(request)
-    shares.check(root, client, kind, request)
-    at = home(root)
     try:
-        run_id = _queue(at, kind, request, client)
+        with shares.turn(root, client):
+            shares.check(root, client, kind, request)
+            run_id = _queue(home(root), kind, request, client)
     except OSError as error:
         raise disk_error(error) from error
     if start:

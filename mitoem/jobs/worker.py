@@ -7,6 +7,7 @@ It stays warm (model compiled) between runs and ends after ten idle minutes
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,11 +20,12 @@ from filelock import FileLock, Timeout
 
 from mitoem.errors import DiskFull, MitoEMError, RunCancelled
 from mitoem.ingestion.disk import disk_error
-from mitoem.jobs import uploads
+from mitoem.jobs import room, uploads
 from mitoem.jobs.job import Job, log_bug
 from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
+    GONE,
     INTERRUPTED,
     code,
     home,
@@ -98,6 +100,7 @@ class _Worker:
         self._say("")
         self._tidy()
         uploads.tidy(self.root)
+        self._make_room()
         if not waiting(self.root):
             try:
                 warm()
@@ -110,6 +113,7 @@ class _Worker:
                 return True
             if queue:
                 self._do(queue[0])
+                self._make_room()
                 last = time.monotonic()
             elif time.monotonic() - last < self.idle:
                 self.at.stat()  # raises when the root is gone
@@ -125,8 +129,14 @@ class _Worker:
     def _say(self, run_id: str) -> None:
         write_json(self.at / ".worker.json", self.card | {"run": run_id, "since": now()})
 
+    def _make_room(self) -> None:
+        with suppress(OSError):
+            room.make(self.root)
+
     def _tidy(self) -> None:
         """Put right what a killed worker or submitter left: this process alone holds the lock."""
+        for path in self.at.glob(f"{GONE}*"):
+            shutil.rmtree(path, ignore_errors=True)
         for path in sorted(self.at.iterdir()):
             if path.name.startswith(".") or not path.is_dir():
                 continue

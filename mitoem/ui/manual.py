@@ -77,6 +77,8 @@ VARIABLES = (
     ("MITOEM_NEUROGLANCER", "Neuroglancer that views are opened in", "the public one"),
     ("MITOEM_RUNS_PER_CLIENT", "unfinished runs of one person at a time; 0: any number", "8"),
     ("MITOEM_VOXELS_PER_HOUR", "voxels of one person through the network; 0: any number", "2e9"),
+    ("MITOEM_VOLUMES_PER_CLIENT", "uploads that one person may have; 0: any number", "20"),
+    ("MITOEM_RUNS_BYTES", "bytes of finished runs, beyond which the oldest go", "any number"),
     ("MITOEM_UPLOAD_MEMORY", "bytes that reading an upload may take", "8 GiB, at most half of all"),
     ("MITOEM_UPLOAD_SECONDS", "seconds that reading an upload may take", "1800"),
     ("MITOEM_PAGES", "pages that are open at once", "300"),
