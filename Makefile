@@ -46,7 +46,7 @@ test: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python -m pytest -m long
-	MITOEM_FUZZ=900 $(BIN)/python -m pytest tests/server/test_openapi.py
+	MITOEM_FUZZ=1000 $(BIN)/python -m pytest tests/server/test_openapi.py
 	MITOEM_KILLS=12 MITOEM_FAULTS=all $(BIN)/python -m pytest -n 2 tests/test_kills.py tests/test_faults.py \
 	    tests/test_hung_stores.py tests/test_cluster_faults.py
 	for one in bench/*.py; do $(BIN)/python -m bench.$$(basename $$one .py) || exit 1; done

@@ -166,6 +166,27 @@ def test_a_figure_has_a_bar_of_the_right_length_and_its_caption_in_the_file() ->
     assert picture.size[1] > 100
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.floats(1, 200),
+    st.floats(5, 1e6, exclude_max=True),
+)
+def test_a_figure_of_any_size_can_be_drawn_and_a_bar_is_as_long_as_it_says(
+    shape: tuple[int, int], voxel: float, nm: float
+) -> None:
+    drawn = figure(
+        np.zeros(shape, np.uint8), pixel_nm=(voxel, 8), nm_per_pixel=nm, caption="a caption"
+    )
+    with Image.open(io.BytesIO(drawn.png())) as picture:
+        assert picture.width == drawn.rgb.shape[1]
+    bars = [one for one in ET.fromstring(drawn.svg()).iter() if one.get("paint-order")]
+    assert drawn.bar is not None
+    widths = [float(one.attrib["width"]) for one in bars if "width" in one.attrib]
+    assert widths == ([pytest.approx(drawn.bar.nm / nm, rel=1e-4)] if bars else [])
+    assert bool(bars) == (drawn.bar.pixels >= 4)
+
+
 def test_a_figure_without_bar_and_caption_is_the_picture_alone() -> None:
     data = figure(RAMP, pixel_nm=(8.0, 8.0), bar=False).png()
     assert Image.open(io.BytesIO(data)).size == (8, 8)

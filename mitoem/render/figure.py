@@ -26,6 +26,10 @@ from mitoem.render.paint import (
 )
 
 
+SHORTEST = 4
+"""Pixels of the shortest bar that can be read off; a figure too small for it has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleBar:
     """A bar of a round length: its nanometres, its pixels and its text."""
@@ -186,7 +190,7 @@ class Figure:
         height, width = self.rgb.shape[:2]
         size = min(max(round(width / 50), 9), 40)
         place = None
-        if self.bar is not None:
+        if self.bar is not None and self.bar.pixels >= SHORTEST:
             right, bottom = width - size * 1.0, height - size * 1.0
             place = (right - self.bar.pixels, bottom - max(2.0, size / 3), right, bottom)
         lines = _wrap(self.caption, width - 1.2 * size, size)

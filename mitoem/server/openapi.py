@@ -114,6 +114,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     409: "Labels that are not measured yet",
     422: "Data on disk that is damaged",
     429: "More bytes than a client may take: again after Retry-After seconds",
+    431: "A head of more than 64 kB",
     503: "Busy: again after Retry-After seconds; or a data root that does not answer",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -47,7 +48,13 @@ KNOWN = {
 TILES = "/api/v1/volumes/{volume}/tiles/{layer}/{axis}/{level}/{index}/{row}/{column}"
 
 EXAMPLES = int(os.environ.get("MITOEM_FUZZ", "12"))
-"""Requests to each route, well-formed and as many malformed ones; 600 make 15,000 in all."""
+"""Requests to each route, well-formed and as many malformed ones."""
+
+MANY = 1000
+"""Examples that make more than twenty thousand requests of one run."""
+
+ANSWERS: Counter[int] = Counter()
+"""Answers to them, by status."""
 
 CHECKS = [
     not_a_server_error,
@@ -81,11 +88,20 @@ def test_no_request_gives_what_is_not_described(
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: schemathesis.Case) -> None:
         answer = case.call(base_url=address, timeout=20, allow_redirects=False)
+        ANSWERS[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
         assert b"Traceback" not in answer.content[:10_000]
         assert len(answer.content) < 40_000_000
 
     ask()
+
+
+def test_so_many_were_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs after the ones above, in the same process, and prints how many."""
+    with capsys.disabled():
+        print(f"\n{ANSWERS.total():,} requests, answers by status: {dict(sorted(ANSWERS.items()))}")
+    assert ANSWERS.total() >= (20_000 if EXAMPLES >= MANY else 10 * EXAMPLES)
+    assert ANSWERS[200] and ANSWERS[404]
 
 
 def test_what_is_asked_leads_to_something(address: str) -> None:
