@@ -25,7 +25,6 @@ from mitoem.render.paint import (
     to_scale,
 )
 
-
 SHORTEST = 4
 """Pixels of the shortest bar that can be read off; a figure too small for it has none."""
 
