@@ -37,11 +37,7 @@ check: .venv/dev
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadscope
 
-test: .venv/dev
-	$(BIN)/python -m ruff check .
-	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadscope
+test: check
 	$(BIN)/python -m pytest -m "browser and not long" -n 2 --dist loadscope
 
 bench: .venv/dev
