@@ -58,4 +58,4 @@ def _old(root: str | Path, one: RunState) -> bool:
 
 
 def _size(root: str | Path, one: RunState) -> int:
-    return sum(path.stat().st_size for path in (home(root) / one.id).iterdir() if path.is_file())
+    return sum(path.stat().st_size for path in (home(root) / one.id).rglob("*") if path.is_file())

@@ -43,7 +43,7 @@ def _warm() -> None:
     """Import what is slow to import, and take all that is here out of every garbage collection.
 
     A full collection looked at 180,000 objects of libraries and held all threads for a tenth of
-    a second: for 50 people that was two thirds of what the server did.
+    a second: with 50 people that was 42 % of the time.
     """
     for name in ("skimage.measure", "scipy.ndimage", "fastremap", *_PAGES):
         import_module(name)
