@@ -11,7 +11,6 @@ from __future__ import annotations
 import hmac
 import json
 import math
-import os
 import re
 import secrets
 import time
@@ -25,7 +24,8 @@ from typing import Any, Final, Literal, cast, get_args
 
 from filelock import FileLock
 
-from mitoem.errors import AccessInvalid, LimitReached
+from mitoem import settings
+from mitoem.errors import AccessInvalid
 from mitoem.manifest import check_name
 
 FILE: Final = "access.json"
@@ -40,9 +40,6 @@ See = Literal["public", "signed-in", "unlisted"]
 
 UNLISTED_DAYS: Final = 30.0
 """How long an unlisted volume is shown unless somebody says otherwise."""
-
-VOLUMES: Final = 20
-"""How many volumes one person may have at a time."""
 
 _TAIL = re.compile(r".*-[a-z2-7]{26}")
 """What makes a name one that nobody can guess: 128 random bits in base 32."""
@@ -142,18 +139,10 @@ def claim(root: Path, name: str, owner: str, *, taken: Callable[[str], bool]) ->
     """The name of a person's upload, unlisted from now on; nobody else's rule is touched.
 
     A name that they claimed before, for a try that failed, stays; any other gets new random bits.
-    ``taken`` tells whether there is a volume of a name. Raises AccessInvalid, and LimitReached for
-    who has as many as ``MITOEM_VOLUMES_PER_CLIENT`` says, 20 if it says nothing.
+    ``taken`` tells whether there is a volume of a name. Raises AccessInvalid.
     """
-    most = int(float(os.environ.get("MITOEM_VOLUMES_PER_CLIENT") or VOLUMES))
     with _held(root):
         rules = read(root)
-        theirs = sum(one.owner == owner and taken(had) for had, one in rules.volumes.items())
-        if most and theirs >= most:
-            raise LimitReached(
-                f"expected at most {most} volumes of one person, found {theirs}: "
-                "ask who runs this server to remove one"
-            )
         mine = rules.volumes.get(name, Rule())
         if mine.owner != owner or mine.over or taken(name):
             name = unguessable(name)
@@ -188,7 +177,7 @@ def unguessable(name: str) -> str:
 
 def days() -> float:
     """How many days an unlisted volume is shown: ``MITOEM_UNLISTED_DAYS``, else 30."""
-    return float(os.environ.get("MITOEM_UNLISTED_DAYS") or UNLISTED_DAYS)
+    return settings.number("MITOEM_UNLISTED_DAYS", UNLISTED_DAYS)
 
 
 def unlisted(owner: str = "", *, last: float | None = None) -> Rule:

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from mitoem import settings
 from mitoem.errors import RunCancelled, SchedulerUnreachable
 
 Item = TypeVar("Item")
@@ -95,7 +96,7 @@ class _Patience:
 
     def __init__(self, client: Any, address: str) -> None:
         self.client, self.address = client, address
-        self.limit = float(os.environ.get("MITOEM_WORKERS_SECONDS", WORKERS_SECONDS))
+        self.limit = settings.number("MITOEM_WORKERS_SECONDS", WORKERS_SECONDS)
         self.seen = self.looked = time.monotonic()
 
     def look(self) -> None:

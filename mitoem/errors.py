@@ -28,6 +28,7 @@ MitoEMError
 ├── ImageInvalid           (ValueError)         an image that cannot be predicted on
 ├── ModelInvalid           (ValueError)         a model file that is none, or has other inputs
 ├── RequestInvalid         (ValueError)         an HTTP or job request with a bad field
+├── SettingInvalid         (ValueError)         a variable of the environment that is no number
 ├── ServerBusy             (RuntimeError)       more work asked for than the server takes at once
 ├── LimitReached           (RuntimeError)       more asked for by one person than each may have
 ├── SignInNeeded           (PermissionError)    work that a stranger may not ask for
@@ -175,6 +176,10 @@ class RequestInvalid(MitoEMError, ValueError):
 
 class ServerBusy(MitoEMError, RuntimeError):
     """More work asked for than the server takes at once; the same request may succeed later."""
+
+
+class SettingInvalid(MitoEMError, ValueError):
+    """A variable of the environment that does not say what it must."""
 
 
 class LimitReached(MitoEMError, RuntimeError):

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import tensorstore as ts
 
+from mitoem import settings
 from mitoem.errors import MitoEMError, StoreUnreachable, VolumeInvalid
 
 CACHE_BYTES = 256_000_000
@@ -41,10 +42,10 @@ PATIENCE = {
 TensorStore knows these as environment variables alone; one that is set already is left so.
 """
 
-PAUSE_S = float(os.environ.get("MITOEM_STORE_PAUSE", "15"))
+PAUSE_S = settings.number("MITOEM_STORE_PAUSE", 15)
 """How long a host that did not answer is not asked again, seconds."""
 
-ANSWER_S = float(os.environ.get("MITOEM_STORE_PATIENCE", "6"))
+ANSWER_S = settings.number("MITOEM_STORE_PATIENCE", 6)
 """How long the answer to a small request is waited for, with all tries, seconds."""
 
 VOXELS_S = 100_000
@@ -94,7 +95,7 @@ def _context(host: str) -> ts.Context:
         return ts.Context(requests, parent=_context(""))
     for variable, value in PATIENCE.items():
         os.environ.setdefault(variable, value)
-    limit = int(os.environ.get("MITOEM_CACHE_BYTES", CACHE_BYTES))
+    limit = int(settings.number("MITOEM_CACHE_BYTES", CACHE_BYTES))
     return ts.Context(
         {
             "cache_pool": {"total_bytes_limit": limit},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mitoem import access, catalog, cli
 from mitoem.access import Rule
 from mitoem.catalog import Catalog
-from mitoem.errors import AccessInvalid, LimitReached, VolumeNotFound
+from mitoem.errors import AccessInvalid, VolumeNotFound
 from mitoem.manifest import check_name
 from mitoem.volume import to_url
 
@@ -134,23 +134,6 @@ def test_an_upload_takes_nobody_elses_name(root: Path) -> None:
             assert claim(name, person) != name
     assert not access.read(root).of(over).opens(BERT)
     assert not access.read(root).of(closed).opens(None)
-
-
-def test_one_person_has_so_many_volumes_at_a_time(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MITOEM_VOLUMES_PER_CLIENT", "2")
-    there: set[str] = set()
-    for _ in range(2):
-        access.claim(root, "never-came", ANNA, taken=there.__contains__)
-        there.add(access.claim(root, "crop", ANNA, taken=there.__contains__))
-    before = (root / access.FILE).read_text()
-    with pytest.raises(LimitReached, match="at most 2 volumes of one person, found 2"):
-        access.claim(root, "crop", ANNA, taken=there.__contains__)
-    assert (root / access.FILE).read_text() == before
-    access.claim(root, "crop", BERT, taken=there.__contains__)
-    there.pop()
-    access.claim(root, "crop", ANNA, taken=there.__contains__)
 
 
 def test_a_name_stays_closed_when_its_volume_is_gone(root: Path) -> None:

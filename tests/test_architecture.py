@@ -16,12 +16,13 @@ PACKAGE = ROOT / "mitoem"
 LINES = (
     ("errors", "geometry", "manifest", "ome", "filters", "version"),
     ("pyramid", "labels", "morphometry", "meshes", "render", "scores", "effects", "phantom"),
-    ("access", "catalog", "tables", "stores", "volume", "blocks", "ingestion", "inference", "view"),
+    ("settings", "access", "catalog", "tables", "stores", "volume", "blocks", "ingestion",
+     "inference", "view"),
     ("front", "figures", "export", "checking", "neuroglancer"),
     ("jobs", "demo"),
     ("server", "cli", "__main__"),
     ("ui",),
-)
+)  # fmt: skip
 """Rooms from the ground up; a room imports from its own line and the lines above it here."""
 
 ALONE = {"training"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mitoem import settings
 from mitoem.ui import manual
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,11 @@ def used() -> set[str]:
 
 def test_every_variable_is_on_the_page_of_help() -> None:
     assert {name for name, _, _ in manual.VARIABLES} == used()
+
+
+def test_every_number_is_checked_when_the_server_starts() -> None:
+    words = ("DATA", "SCHEDULER", "NEUROGLANCER", "LOG")
+    assert {*settings.NUMBERS, *(f"MITOEM_{one}" for one in words)} == used()
 
 
 def test_the_documentation_has_the_same_table() -> None:

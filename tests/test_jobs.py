@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,8 +20,7 @@ import pytest
 import mitoem
 from mitoem import jobs
 from mitoem.errors import NameInvalid, RequestInvalid, RunNotFound
-from mitoem.jobs import room
-from mitoem.jobs.registry import GONE, alive, read_json, worker
+from mitoem.jobs.registry import alive, read_json, worker
 from mitoem.jobs.worker import _Record
 
 
@@ -231,55 +229,6 @@ def test_only_a_finished_run_is_removed(root: Path) -> None:
     jobs.cancel(root, run_id)
     jobs.remove(root, run_id)
     assert jobs.runs(root) == []
-
-
-def aged(root: Path, run_id: str, size: int, **request: object) -> str:
-    """A finished run two hours old that takes so many bytes."""
-    run = jobs.directory(root, run_id)
-    (run / "labels.npy").write_bytes(b"0" * size)
-    asked = json.loads((run / "request.json").read_text())
-    (run / "request.json").write_text(json.dumps(asked | {"request": request}))
-    (run / "cancel").touch()
-    os.utime(run, (time.time() - 7200,) * 2)
-    return run_id
-
-
-def test_the_oldest_runs_make_room_with_all_that_came_of_them(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ask() -> str:
-        return jobs.submit(root, "probe", {"seconds": 0}, start=False)
-
-    first, second, third, fresh, waits = (ask() for _ in range(5))
-    aged(root, first, 50_000)
-    aged(root, second, 50_000)
-    aged(root, third, 50_000, of=first)
-    (jobs.directory(root, fresh) / "labels.npy").write_bytes(b"0" * 50_000)
-    (jobs.directory(root, fresh) / "cancel").touch()
-    left = {first, second, third, fresh, waits}
-    monkeypatch.setenv("MITOEM_RUNS_BYTES", "0")
-    assert room.make(root) == []
-    for most, gone in ((210_000, set()), (160_000, {second}), (10_000, {first, third})):
-        monkeypatch.setenv("MITOEM_RUNS_BYTES", str(most))
-        assert set(room.make(root)) == gone
-        left -= gone
-        assert {one.id for one in jobs.runs(root)} == left
-    assert {path.name for path in (root / "runs").iterdir()} == {*left, ".queue"}
-
-
-def test_a_worker_makes_room_and_takes_what_a_killed_removal_left(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MITOEM_RUNS_BYTES", "1000")
-    old = jobs.submit(root, "probe", {"seconds": 0}, start=False)
-    half = aged(root, jobs.submit(root, "probe", {"seconds": 0}, start=False), 50_000)
-    jobs.directory(root, half).rename(root / "runs" / f"{GONE}{half}")
-    (root / "runs" / ".queue" / half).unlink()
-    aged(root, old, 50_000)
-    asked = jobs.submit(root, "probe", {"seconds": 0})
-    assert jobs.wait(root, asked, seconds=20).state == "done"
-    assert [one.id for one in jobs.runs(root)] == [asked]
-    assert not (root / "runs" / f"{GONE}{half}").exists()
 
 
 def test_without_its_model_the_worker_says_so_and_does_other_runs(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitoem import settings
 from mitoem.errors import ModelInvalid
 from mitoem.geometry import Index
 from mitoem.inference.spec import ModelSpec, read_spec
@@ -25,9 +26,9 @@ RANK = 5
 
 def thread_count() -> int:
     """Processors that this process may use; MITOEM_THREADS overrides."""
-    wish = os.environ.get("MITOEM_THREADS", "")
-    if wish.isdigit() and int(wish) > 0:
-        return int(wish)
+    wish = int(settings.number("MITOEM_THREADS", 0))
+    if wish:
+        return wish
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-from mitoem import errors
+from mitoem import errors, settings
 from mitoem.errors import MemoryShort, MitoEMError, RunCancelled, SourceUnreadable, TimeShort
 from mitoem.jobs.job import Job, log_bug
 
@@ -62,8 +62,8 @@ class Limits:
         """Those of ``MITOEM_UPLOAD_MEMORY`` and ``MITOEM_UPLOAD_SECONDS``, else the usual."""
         usual = min(MOST_MEMORY, psutil.virtual_memory().total // 2)
         return cls(
-            int(os.environ.get("MITOEM_UPLOAD_MEMORY", usual)),
-            float(os.environ.get("MITOEM_UPLOAD_SECONDS", MOST_SECONDS)),
+            int(settings.number("MITOEM_UPLOAD_MEMORY", usual)),
+            settings.number("MITOEM_UPLOAD_SECONDS", MOST_SECONDS),
         )
 
     def check(self, pid: int, began: float, *, what: str) -> None:

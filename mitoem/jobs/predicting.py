@@ -9,7 +9,6 @@ meanwhile mask.npy fills up as tiles finish
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from mitoem.errors import RequestInvalid, RunCancelled
 from mitoem.geometry import Box
 from mitoem.jobs import made
 from mitoem.jobs.job import Job, fields, name
+from mitoem.jobs.registry import directory, read_json
 
 if TYPE_CHECKING:
     from mitoem.inference import DecodeParameters, Prediction
@@ -85,8 +85,8 @@ def run_decode(job: Job) -> dict[str, Any]:
     """Separate, measure and score again from the probabilities of a finished run."""
     from mitoem import inference
 
-    source = job.directory.parent / job.request["of"]
-    asked = json.loads((source / "request.json").read_text(encoding="utf-8"))["request"]
+    source = directory(job.root, job.request["of"])
+    asked = read_json(source / "request.json")["request"]
     known = made.result(source)
     parameters = _parameters(job.request)
     if parameters is None:

@@ -24,7 +24,7 @@ FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled", "interrup
 """States that a run never leaves."""
 
 GONE = ".gone-"
-"""Before the name of a run that is being removed; a worker that starts takes what was left."""
+"""Before the name of a run that was removed: its files go now, or with the next that goes."""
 
 INTERRUPTED = "the worker process ended while this ran; submit it again to start over"
 
@@ -107,9 +107,14 @@ def remove(root: str | Path, run_id: str) -> None:
     state = status(root, run_id)
     if not state.finished:
         raise RequestInvalid(f"run {run_id} is {state.state}: cancel it before removing it")
-    gone = home(root) / f"{GONE}{run_id}"
-    directory(root, run_id).rename(gone)
-    shutil.rmtree(gone)
+    directory(root, run_id).rename(home(root) / f"{GONE}{run_id}")
+    sweep(root)
+
+
+def sweep(root: str | Path) -> None:
+    """Delete what is left of removed runs; what somebody still has open goes another time."""
+    for path in home(root).glob(f"{GONE}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def wait(root: str | Path, run_id: str, *, seconds: float = 600.0) -> RunState:
@@ -238,7 +243,8 @@ def _directories(at: Path) -> list[Path]:
 
 def _state(path: Path, queue: _Queue) -> RunState:
     data, asked = read_json(path / "state.json"), read_json(path / "request.json")
-    found = data.get("state", "queued")
+    found, progress = data.get("state", "queued"), data.get("progress")
+    request = asked.get("request")
     state = cast(State, found if found in get_args(State) else "failed")
     error = str(data.get("error", ""))
     if state == "queued" and (path / "cancel").exists():
@@ -256,14 +262,14 @@ def _state(path: Path, queue: _Queue) -> RunState:
         kind=str(asked.get("kind", "")),
         state=state,
         place=place,
-        progress=float(data.get("progress", 0.0)),
+        progress=float(progress) if isinstance(progress, int | float) else 0.0,
         message=str(data.get("message", "")),
         error=error,
         fault=str(data.get("fault", "")),
         created=str(asked.get("created", "")),
         started=str(data.get("started", "")),
         ended=str(data.get("ended", "")),
-        request=asked.get("request", {}),
+        request=request if isinstance(request, dict) else {},
         result=read_json(path / "result.json") if state == "done" else {},
         client=str(asked.get("client", "")),
     )

@@ -14,6 +14,7 @@ from mitoem.errors import RequestInvalid
 from mitoem.geometry import Box
 from mitoem.jobs import made
 from mitoem.jobs.job import Job, fields, name
+from mitoem.jobs.registry import directory, read_json
 
 
 def check(request: Mapping[str, Any]) -> None:
@@ -28,8 +29,8 @@ def run(job: Job) -> dict[str, Any]:
     """Put the labels beside the image, then measure them."""
     from mitoem import front
 
-    source = job.directory.parent / job.request["of"]
-    asked = predicted(source)
+    source = directory(job.root, job.request["of"])
+    asked = predicted(job.root, source)
     known = made.result(source)
     data = asked.get("data") or job.root
     volume = front.add_labels(
@@ -60,10 +61,13 @@ def run(job: Job) -> dict[str, Any]:
     }
 
 
-def predicted(source: Path) -> dict[str, Any]:
-    """The request of the predict run behind a run, itself a predict or a decode run."""
-    asked = json.loads((source / "request.json").read_text(encoding="utf-8"))
+def predicted(root: Path, source: Path) -> dict[str, Any]:
+    """The request of the predict run behind a run, itself a predict or a decode run.
+
+    Raises RunNotFound.
+    """
+    asked = read_json(source / "request.json")
     if asked["kind"] == "decode":
-        return predicted(source.parent / asked["request"]["of"])
+        return predicted(root, directory(root, asked["request"]["of"]))
     request: dict[str, Any] = asked["request"]
     return request

@@ -7,7 +7,6 @@ It stays warm (model compiled) between runs and ends after ten idle minutes
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -18,23 +17,25 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from mitoem import settings
 from mitoem.errors import DiskFull, MitoEMError, RunCancelled
 from mitoem.ingestion.disk import disk_error
-from mitoem.jobs import room, uploads
+from mitoem.jobs import uploads
 from mitoem.jobs.job import Job, log_bug
 from mitoem.jobs.kinds import KINDS
 from mitoem.jobs.predicting import warm
 from mitoem.jobs.registry import (
-    GONE,
     INTERRUPTED,
     code,
     home,
     identity,
     now,
     read_json,
+    sweep,
     waiting,
     write_json,
 )
+from mitoem.jobs.room import Room
 
 LOOK_SECONDS = 0.025
 """Between two looks at the queue; one look lists an almost empty folder, about 10 µs."""
@@ -90,8 +91,9 @@ class _Worker:
 
     def __init__(self, root: Path) -> None:
         self.root, self.at, self.who = root, home(root), identity()
+        self.room = Room(root)
         self.card = {"who": self.who, "code": CODE}
-        self.idle = float(os.environ.get("MITOEM_WORKER_IDLE", IDLE_SECONDS))
+        self.idle = settings.number("MITOEM_WORKER_IDLE", IDLE_SECONDS)
 
     def serve(self) -> bool:
         """Do runs until the queue has been empty for the idle time; True to start anew instead."""
@@ -130,13 +132,14 @@ class _Worker:
         write_json(self.at / ".worker.json", self.card | {"run": run_id, "since": now()})
 
     def _make_room(self) -> None:
-        with suppress(OSError):
-            room.make(self.root)
+        try:
+            self.room.make()
+        except Exception:  # a damaged run must not keep us from the others
+            log_bug("none")
 
     def _tidy(self) -> None:
         """Put right what a killed worker or submitter left: this process alone holds the lock."""
-        for path in self.at.glob(f"{GONE}*"):
-            shutil.rmtree(path, ignore_errors=True)
+        sweep(self.root)
         for path in sorted(self.at.iterdir()):
             if path.name.startswith(".") or not path.is_dir():
                 continue

@@ -191,7 +191,9 @@ class Figure:
         place = None
         if self.bar is not None and self.bar.pixels >= SHORTEST:
             right, bottom = width - size * 1.0, height - size * 1.0
-            place = (right - self.bar.pixels, bottom - max(2.0, size / 3), right, bottom)
+            top = bottom - max(2.0, size / 3)
+            if top >= size * 1.4:  # its text stands above it
+                place = (right - self.bar.pixels, top, right, bottom)
         lines = _wrap(self.caption, width - 1.2 * size, size)
         marks, rows = _marks(self.key, width - 1.2 * size, size) if self.key else ((), 0)
         return _Page(width, height, size, lines, place, marks, rows)

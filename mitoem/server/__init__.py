@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from mitoem import catalog
+from mitoem import catalog, settings
 from mitoem.errors import MitoEMError
 from mitoem.server import (
     answers,
@@ -67,8 +67,9 @@ def routes(
     ``data`` names the data roots, as in ``catalog.from_environment``; ``who`` tells the person by
     the cookies of a request; ``secret`` signs tokens, None for one of this process. Streamlit puts
     no base path before an application's own routes, and answers unknown paths with its page: so
-    these take their prefixes whole.
+    these take their prefixes whole. Raises SettingInvalid.
     """
+    settings.check()
     base = normal(base)
     site = Site(catalog.from_environment(data), secret)
     table = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -24,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mitoem import settings
 from mitoem.errors import ServerBusy
 from mitoem.server import access, answers, connections, record
 
@@ -149,8 +149,8 @@ class Admission:
         self.gates = {kind: Gate(kind, room) for kind, room in ROOMS.items()}
         self._paused = 0
         self.allowance = Allowance(
-            float(os.environ.get("MITOEM_CLIENT_BYTES") or 2e9),
-            float(os.environ.get("MITOEM_CLIENT_BYTES_PER_S") or 50e6),
+            settings.number("MITOEM_CLIENT_BYTES", 2e9),
+            settings.number("MITOEM_CLIENT_BYTES_PER_S", 50e6),
         )
 
     def guarded(self, route: str, endpoint: Endpoint) -> Endpoint:
@@ -246,7 +246,7 @@ class Pages:
     def __init__(self, app: ASGIApp, *, origins: Collection[str] = ()) -> None:
         self.app = app
         self.origins = {*origins, *(_host(one) for one in origins), *_HERE}
-        self.most = int(os.environ.get("MITOEM_PAGES") or PAGES)
+        self.most = int(settings.number("MITOEM_PAGES", PAGES))
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeAlias
 
+from mitoem import settings
 from mitoem.errors import ServerBusy
 
 Making: TypeAlias = Coroutine[Any, Any, bytes]
@@ -22,7 +22,7 @@ class Cache:
     """
 
     def __init__(self, variable: str, default: int, *, most: int) -> None:
-        self.limit = int(os.environ.get(variable, default))
+        self.limit = int(settings.number(variable, default))
         self.most = most
         self.size = 0
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()

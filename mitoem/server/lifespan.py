@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +48,11 @@ def _warm() -> None:
     """
     for name in ("skimage.measure", "scipy.ndimage", "fastremap", *_PAGES):
         import_module(name)
-    if not gc.get_freeze_count():  # once in a process, or what is garbage then stays for ever
-        gc.collect()
-        gc.freeze()
+    _keep_out()
+
+
+@cache
+def _keep_out() -> None:
+    """Once in a process: what is garbage at a later freeze would stay for ever."""
+    gc.collect()
+    gc.freeze()

@@ -7,7 +7,6 @@ until when, signed; it outlives neither its time nor its person's right to see t
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -15,6 +14,8 @@ from typing import Final, NamedTuple
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mitoem import settings
 
 PREFIX: Final = "/token"
 
@@ -35,7 +36,7 @@ class Token(NamedTuple):
 
 def hours() -> float:
     """How long tokens last."""
-    return float(os.environ.get("MITOEM_TOKEN_HOURS") or HOURS)
+    return settings.number("MITOEM_TOKEN_HOURS", HOURS)
 
 
 def issue(secret: str, volume: str, user: str) -> str:

@@ -15,7 +15,7 @@ import streamlit as st
 from mitoem import jobs
 from mitoem.errors import RunFailed, RunNotFound
 from mitoem.geometry import Box, Index
-from mitoem.jobs import RunState, made
+from mitoem.jobs import RunState, made, shares
 from mitoem.ui import address, cache, panels, signin, stack
 from mitoem.volume import Volume
 
@@ -37,6 +37,12 @@ _ADVICE = {
 def root() -> Path:
     """The data root whose worker does the runs."""
     return cache.roots().writable
+
+
+def allow(kind: str, request: Mapping[str, Any]) -> None:
+    """Raise SignInNeeded or LimitReached where ``start`` would, before anything is kept for it."""
+    signin.need("start work on this server")
+    shares.check(root(), signin.client(), kind, request)
 
 
 def start(kind: str, request: Mapping[str, Any]) -> str:

@@ -267,6 +267,7 @@ def _send(label: str, kind: str, file: _File, asked: Mapping[str, Any], *, ready
     if not pressed:
         return
     with panels.edge():
+        runs.allow(kind, asked)
         kept = file.kept
         if file.data is not None:
             with st.spinner("Keeping the file"):

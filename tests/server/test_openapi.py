@@ -98,6 +98,8 @@ def test_no_request_gives_what_is_not_described(
 
 def test_so_many_were_asked(capsys: pytest.CaptureFixture[str]) -> None:
     """Runs after the ones above, in the same process, and prints how many."""
+    if not ANSWERS:
+        pytest.skip("nothing was asked: the tests above were left out")
     with capsys.disabled():
         print(f"\n{ANSWERS.total():,} requests, answers by status: {dict(sorted(ANSWERS.items()))}")
     assert ANSWERS.total() >= (20_000 if EXAMPLES >= MANY else 10 * EXAMPLES)

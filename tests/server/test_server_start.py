@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import TILES
 
-from mitoem.errors import ChunkCorrupt, ServerBusy
+from mitoem import server
+from mitoem.errors import ChunkCorrupt, ServerBusy, SettingInvalid
 from mitoem.server.caches import Cache
 from mitoem.server.nodelay import without_delay
 
@@ -138,6 +140,16 @@ def test_more_at_once_than_the_server_takes_is_refused() -> None:
         assert isinstance(found[2], ServerBusy)
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "nan", "inf"])
+def test_a_setting_that_is_no_number_is_one_line(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITOEM_VOXELS_PER_HOUR", value)
+    told = f"MITOEM_VOXELS_PER_HOUR: expected a number from 0, found {value!r}"
+    with pytest.raises(SettingInvalid, match=re.escape(told)):
+        server.routes(data=tmp_path)
 
 
 @pytest.mark.parametrize(
