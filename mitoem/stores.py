@@ -42,11 +42,12 @@ PATIENCE = {
 TensorStore knows these as environment variables alone; one that is set already is left so.
 """
 
-PAUSE_S = settings.number("MITOEM_STORE_PAUSE", 15)
-"""How long a host that did not answer is not asked again, seconds."""
+PAUSE_S = 15.0
+"""How long a host that did not answer is not asked again, seconds; ``MITOEM_STORE_PAUSE``."""
 
-ANSWER_S = settings.number("MITOEM_STORE_PATIENCE", 6)
-"""How long the answer to a small request is waited for, with all tries, seconds."""
+ANSWER_S = 6.0
+"""How long the answer to a small request is waited for, with all tries, seconds;
+``MITOEM_STORE_PATIENCE``."""
 
 VOXELS_S = 100_000
 """Voxels that a second more is waited for: slower than that nobody can look at a volume."""
@@ -162,7 +163,7 @@ def wait(future: Any, url: str, *, voxels: int = 0) -> Any:
 
 def patience(voxels: int = 0) -> float:
     """How long an answer that brings so many voxels is waited for, seconds."""
-    return ANSWER_S + voxels / VOXELS_S
+    return settings.number("MITOEM_STORE_PATIENCE", ANSWER_S) + voxels / VOXELS_S
 
 
 def admit(url: str) -> None:
@@ -217,7 +218,8 @@ def unreachable(url: str, error: Exception) -> StoreUnreachable | None:
         return None
     reason = (found["curl"] or found["http"] or "refused").strip() + (f" ({code})" if code else "")
     if code is None or code.startswith("5") or code == "429":
-        _silent[host] = _Silence(reason, time.monotonic() + PAUSE_S, url)
+        until = time.monotonic() + settings.number("MITOEM_STORE_PAUSE", PAUSE_S)
+        _silent[host] = _Silence(reason, until, url)
     return StoreUnreachable(f"cannot reach {url}: {reason}")
 
 
