@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,9 @@ def test_what_somebody_has_just_asked_for_stays(
     room, remove = Room(root), Room._remove
     monkeypatch.setenv("MITOEM_RUNS_BYTES", "1")
 
-    def meanwhile(self: Room, *words: object) -> list[str]:
+    def meanwhile(self: Room, family: Sequence[jobs.RunState], taken: Counter[str]) -> list[str]:
         jobs.submit(root, "save", {"of": second, "name": "kept"}, start=False)
-        return remove(self, *words)  # type: ignore[arg-type]
+        return remove(self, family, taken)
 
     monkeypatch.setattr(Room, "_remove", meanwhile)
     assert room.make() == [first]

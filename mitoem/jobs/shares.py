@@ -68,8 +68,10 @@ def check(root: str | Path, client: str, kind: str, request: Mapping[str, Any]) 
 
 def _check_voxels(root: str | Path, client: str, request: Mapping[str, Any]) -> None:
     most = settings.number("MITOEM_VOXELS_PER_HOUR", VOXELS)
+    if not most:
+        return
     spent, asked = sum(_spent(root, client)), _voxels(root, request)
-    if most and spent + asked > most:
+    if spent + asked > most:
         raise LimitReached(
             f"expected at most {most:,.0f} voxels of one person in an hour, found {spent:,} "
             f"and {asked:,} more asked for: try again later"
@@ -78,10 +80,12 @@ def _check_voxels(root: str | Path, client: str, request: Mapping[str, Any]) -> 
 
 def _check_volumes(root: str | Path, client: str, coming: int) -> None:
     most = settings.number("MITOEM_VOLUMES_PER_CLIENT", VOLUMES)
+    if not most:
+        return
     rules = access.read(Path(root)).volumes
     own = [name for name, rule in rules.items() if rule.owner == client]
     there = sum((Path(root) / name / FILE).is_file() for name in own)
-    if most and there + coming >= most:
+    if there + coming >= most:
         raise LimitReached(
             f"expected at most {most:g} volumes of one person, also those whose time is up, found "
             f"{there} and {coming} on the way: ask who runs this server to remove one"

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import plotly
 import pytest
 import uvicorn
 from served import TILES, Site, application
@@ -18,7 +19,7 @@ from mitoem.server import connections, static
 from mitoem.server.connections import STALL_S, Watch
 
 BIG = b"GET /viewer/plotly.min.js HTTP/1.1\r\nHost: it\r\n\r\n"
-PLOTLY = static._plotly().stat().st_size  # type: ignore[union-attr]
+PLOTLY = (Path(plotly.__file__).parent / "package_data" / static.PLOTLY).stat().st_size
 
 
 @asynccontextmanager
