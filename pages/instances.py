@@ -8,29 +8,31 @@ at = address.here()
 table = instances.rows(at)
 if table is not None:
     measured = instances.measured(at)
-    columns = st.columns([10, 2, 3, 3], vertical_alignment="center")
-    with columns[0]:
-        filtering.box(table)
-    with columns[1]:
-        filtering.adder(table, measured)
-    with columns[2]:
-        complete_only = words.switch(
-            "cut",
-            "complete only",
-            default=True,
-            help="Cut objects touch a face of the labelled region: their size is not known.",
-        )
-    with columns[3]:
-        instances.find(at)
-    filtering.chips()
+    above, (left, right) = st.container(), st.columns([4, 5], gap="medium")
+    complete_only = words.on("cut", default=True)
     kept = filtering.apply(table)
     shown = kept[~kept["touches_border"]] if complete_only else kept
     expression = filtering.expression(complete_only=complete_only)
-    left, right = st.columns([4, 5], gap="medium")
-    # The rows first: a person waits for them, and a plot takes longer to draw.
+    # The rows first: a person waits for them, and what is around them takes long to draw.
     with right:
         browsing.panel(at, shown, measured=measured, expression=expression)
         downloads.row(at, table, expression=expression, shown=len(shown))
+    with above:
+        columns = st.columns([10, 2, 3, 3], vertical_alignment="center")
+        with columns[0]:
+            filtering.box(table)
+        with columns[1]:
+            filtering.adder(table, measured)
+        with columns[2]:
+            words.switch(
+                "cut",
+                "complete only",
+                default=True,
+                help="Cut objects touch a face of the labelled region: their size is not known.",
+            )
+        with columns[3]:
+            instances.find(at)
+        filtering.chips()
     with left:
         distribution.plot(at, kept, whole=table, measured=measured, complete_only=complete_only)
         instances.lengths(at, table)

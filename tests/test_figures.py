@@ -216,6 +216,18 @@ def test_a_cumulative_curve_rises_from_nothing_to_all() -> None:
     assert caption(plot).count("shown") == 2
 
 
+def test_a_curve_of_very_many_is_drawn_in_steps_that_are_exact_and_near() -> None:
+    many = table(25_000)
+    values = np.sort(many["volume_um3"].to_numpy())
+    drawn = ecdf({"": many}, "volume_um3", complete_only=False).data[0]
+    assert len(drawn.x) <= 2_001
+    assert (drawn.x[0], drawn.x[-1]) == (values[0], values[-1])
+    shares = np.arange(1, values.size + 1) / values.size
+    np.testing.assert_array_equal(drawn.x[1:], values[np.searchsorted(shares, drawn.y[1:] - 1e-9)])
+    told = drawn.y[np.searchsorted(drawn.x, values, side="right") - 1]
+    assert np.abs(told - shares).max() <= 1 / 2_000
+
+
 def test_a_table_is_cut_by_group_in_the_order_of_plots() -> None:
     parts = by_group(TABLE, "size_class")
     assert list(parts) == ["small", "medium", "large"]

@@ -14,7 +14,7 @@ from mitoem.morphometry import COLUMNS
 from mitoem.ui import address, cache, facts
 from mitoem.ui.address import Here
 
-_TEXT, _ERROR, _TABLE = "filter_text", "filter_error", "filter_columns"
+_TEXT, _ERROR = "filter_text", "filter_error"
 
 _CHOICES = {
     "touches_border": {"cut": "touches_border", "complete": "not touches_border"},
@@ -25,7 +25,6 @@ _CHOICES = {
 
 def box(table: pd.DataFrame) -> None:
     """The text box; a bad expression is told under it and the last good one stays in force."""
-    st.session_state[_TABLE] = list(table.columns)
     if _ERROR not in st.session_state:
         st.session_state[_ERROR] = ""
     if not st.session_state[_ERROR]:
@@ -34,22 +33,35 @@ def box(table: pd.DataFrame) -> None:
         "Filter",
         key=_TEXT,
         on_change=_read,
+        args=(table,),
         placeholder='volume_um3 > 0.05 and not touches_border and split == "train"',
         label_visibility="collapsed",
         icon=":material/filter_alt:",
     )
-    if st.session_state[_ERROR]:
-        st.markdown(f":red[:material/error: {facts.plain(st.session_state[_ERROR])}]")
+    if told := st.session_state[_ERROR]:
+        _mistake(told)
+    elif told := _refusal(address.word("f", ""), table):
+        _mistake(told, "Showing every row.")
 
 
-def _read() -> None:
-    text = " ".join(st.session_state[_TEXT].split())
+def _mistake(told: str, then: str = "") -> None:
+    st.markdown(f":red[:material/error: {facts.plain(told)}] {then}")
+
+
+def _refusal(text: str, table: pd.DataFrame) -> str:
+    """Why an expression cannot be applied to a table; empty where it can."""
     try:
-        filters.parse(text).check(st.session_state[_TABLE])
+        filters.parse(text).apply(table)
     except FilterInvalid as error:
-        st.session_state[_ERROR] = str(error)
-        return
-    _write(text)
+        return str(error)
+    return ""
+
+
+def _read(table: pd.DataFrame) -> None:
+    text = " ".join(st.session_state[_TEXT].split())
+    st.session_state[_ERROR] = _refusal(text, table)
+    if not st.session_state[_ERROR]:
+        _write(text)
 
 
 def _write(text: str) -> None:
@@ -144,11 +156,10 @@ def _add(term: str) -> None:
 
 
 def apply(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the filter in force keeps; all of them, and an error, where it is invalid."""
+    """The rows that the filter in force keeps; all where it is invalid, as the box tells."""
     try:
         return table[filters.parse(address.word("f", "")).apply(table)]
-    except FilterInvalid as error:
-        st.markdown(f":red[:material/error: {facts.plain(str(error))}] Showing every row.")
+    except FilterInvalid:
         return table
 
 

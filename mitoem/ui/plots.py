@@ -25,6 +25,7 @@ _HTML = """
 
 _CSS = """
 .mitoem-plot { position: relative; }
+.mitoem-plot .main-svg { will-change: transform; }
 .mitoem-plot .save { position: absolute; bottom: 2.9rem; right: 0; display: flex; gap: .25rem; }
 .mitoem-plot .save button { font: inherit; font-size: .72rem; line-height: 1; padding: .28rem .4rem;
   color: var(--st-text-color); opacity: .62; background: none; cursor: pointer;

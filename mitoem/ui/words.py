@@ -40,10 +40,15 @@ def segments(word: str, label: str, options: Sequence[str], default: str) -> str
 
 def switch(word: str, label: str, *, default: bool, help: str | None = None) -> bool:  # noqa: A002
     """A toggle, ``1`` or ``0`` in the address."""
-    st.session_state[_key(word)] = address.word(word, str(int(default))) == "1"
+    st.session_state[_key(word)] = on(word, default=default)
     return st.toggle(
         label, key=_key(word), on_change=_write, args=(word, str(int(default))), help=help
     )
+
+
+def on(word: str, *, default: bool) -> bool:
+    """What the toggle of a word shows, also before it is drawn."""
+    return address.word(word, str(int(default))) == "1"
 
 
 def number(word: str, label: str, low: int, high: int, default: int, *, bare: bool = False) -> int:

@@ -31,6 +31,8 @@ export async function attach(component) {
   const before = plots.get(holder);
   plots.set(holder, { shown: component.data.figure, component });
   if (before?.shown !== component.data.figure) {
+    if (before) await shownFirst();
+    if (plots.get(holder)?.component !== component) return () => {};
     const { data, layout } = JSON.parse(component.data.figure);
     holder.setAttribute("aria-label", component.data.said);
     root.style.minHeight = `${layout.height}px`;
@@ -49,6 +51,17 @@ export async function attach(component) {
   return () => {
     if (!holder.isConnected) Plotly.purge(holder);
   };
+}
+
+/**
+ * Resolves once what came with the figure is on the screen: a person waits for the table, and a plot
+ * of many points holds the page. A hidden page has no frames: there it does not wait for one.
+ */
+function shownFirst() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 100);
+  });
 }
 
 /** @param {any} holder @param {any} Plotly */
