@@ -145,14 +145,14 @@ class Catalog:
     def table(self, volume: Volume, labels: str) -> pd.DataFrame:
         """The instance table of a label set: the one measured here, or the one beside the volume.
 
-        Raises LabelsNotFound, TableMissing when none is of this version, VolumeInvalid for a
+        Raises LabelsNotFound, TableMissing when none is of what they are now, VolumeInvalid for a
         damaged one, StoreUnreachable.
         """
-        version = volume.info.label_set(labels).version
+        wanted = volume.info.measured_from(labels)
         missing: TableMissing | None = None
         for place in self._places(volume):
             try:
-                return tables.read(place, labels, version=version)
+                return tables.read(place, labels, measured_from=wanted)
             except TableMissing as error:
                 missing = missing or error
         raise missing or TableMissing(f"labels {labels!r} are not measured yet")

@@ -6,9 +6,9 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import nibabel as nib
@@ -33,6 +33,9 @@ MESH_FORMATS: dict[str, Callable[[meshes.Mesh], bytes]] = {
 }
 
 
+_TABLES: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
+
+
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write a file whole or not at all; raises DiskFull."""
     return _whole(path, lambda partial: partial.write_bytes(data))
@@ -44,18 +47,31 @@ def write_array(path: Path, array: npt.NDArray[Any], *, voxel_size: VoxelSize) -
     HDF5 and npz hold uint32; TIFF and NIfTI hold the voxel size too, nm in the first and mm in
     the second, NIfTI in (x, y, z). ``.zarr`` is an OME-Zarr 0.5 label image with its pyramid,
     ``.zarr.zip`` a zip of one.
-    Raises SourceUnsupported for another ending.
+    Raises SourceUnsupported for another ending, RequestInvalid for a folder of something else.
     """
     write = check_array_path(path)
     return _whole(path, lambda partial: write(partial, array, voxel_size))
 
 
 def check_array_path(path: Path) -> Callable[[Path, npt.NDArray[Any], VoxelSize], None]:
-    """The writer that a file name asks for; raises SourceUnsupported, naming those there are."""
+    """The writer that a file name asks for; raises SourceUnsupported, naming those there are.
+
+    Raises RequestInvalid for a folder: none is replaced but an array of the same kind.
+    """
     for ending, write in _ARRAYS.items():
         if path.name.lower().endswith(ending):
+            _check_place(path, folder=ending == ".zarr")
             return write
     raise SourceUnsupported(f"{path.name}: expected one of {', '.join(_ARRAYS)}")
+
+
+def check_table_path(path: Path) -> Literal["csv", "parquet"]:
+    """What a file name asks a table to be; raises SourceUnsupported, and RequestInvalid."""
+    kind = _TABLES.get(path.suffix.lower())
+    if kind is None:
+        raise SourceUnsupported(f"{path.name}: expected {' or '.join(_TABLES)}")
+    _check_place(path)
+    return kind
 
 
 def check_mesh_formats(formats: Sequence[str]) -> list[str]:
@@ -176,12 +192,24 @@ _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {
 }
 
 
+def _check_place(path: Path, *, folder: bool = False) -> None:
+    """Raise RequestInvalid where a folder lies that is not of what would take its place."""
+    if path.is_dir() and not (folder and any((path / name).is_file() for name in _OF_ARRAYS)):
+        found = "a folder of something else" if folder else "a folder"
+        raise RequestInvalid(f"{path}: expected the name of a file to write, found {found}")
+
+
+_OF_ARRAYS = ("zarr.json", ".zgroup", ".zarray")
+"""What lies in a folder that is a Zarr array, or a group of them."""
+
+
 def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
     """Write beside the target under a hidden name of the same ending, then put it in place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         write(partial)
+        _check_place(path, folder=partial.is_dir())
         if path.is_dir():
             shutil.rmtree(path)
         partial.replace(path)

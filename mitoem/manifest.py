@@ -170,6 +170,18 @@ class VolumeInfo:
         known = ", ".join(one.name for one in self.labels) or "none"
         raise LabelsNotFound(f"volume {self.name!r} has no labels {name!r}; it has: {known}")
 
+    def measured_from(self, labels: str) -> str:
+        """A short name for all that the measurements of a label set follow from.
+
+        Voxels and grey values, the voxel size, the labelled region, the splits. Raises
+        LabelsNotFound.
+        """
+        one = self.label_set(labels)
+        boxes = [[box.start, box.stop] for box in one.coverage]
+        splits = [asdict(split) for split in self.splits]
+        facts = [self.version, one.version, self.voxel_size, self.shape, boxes, splits]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
 
 def level_infos(
     shape: Index, voxel_size: VoxelSize, factors: tuple[Index, ...]

@@ -1,7 +1,8 @@
 """Instance tables beside a volume: Parquet with its provenance, and CSV for people.
 
-A table remembers the version of the labels and of the code that made it, and is never served
-when either changed. Tables beside a remote volume are read, never written.
+A table remembers what it was measured from (voxels, their size, the labelled region, the splits)
+and the version of the columns, and is never served when either changed; also when, and with which
+libraries. Tables beside a remote volume are read, never written.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mitoem import stores
 from mitoem.errors import FilterInvalid, TableMissing, VolumeInvalid
 from mitoem.manifest import check_seal, sealed
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Raised when a column's definition changes, so that older tables are measured again."""
 
 LOOKS = 3
@@ -59,29 +60,30 @@ def write(
     return path
 
 
-def read(directory: Path | str, labels: str, *, version: str) -> pd.DataFrame:
-    """The table of a label set of that version, from a directory or the URL of one.
+def read(directory: Path | str, labels: str, *, measured_from: str) -> pd.DataFrame:
+    """The table of a label set, from a directory or the URL of one.
 
-    Raises TableMissing when the labels were never measured, or changed since, VolumeInvalid for
-    a damaged file, StoreUnreachable.
+    ``measured_from``: what it must be of, as ``VolumeInfo.measured_from`` says. Raises TableMissing
+    when the labels were never measured, or changed since, VolumeInvalid for a damaged file,
+    StoreUnreachable.
     """
     for _ in range(LOOKS - 1):
         try:
-            return _read(directory, labels, version)
+            return _read(directory, labels, measured_from)
         except VolumeInvalid:
             time.sleep(0.01)  # it may just be written anew
-    return _read(directory, labels, version)
+    return _read(directory, labels, measured_from)
 
 
-def _read(directory: Path | str, labels: str, version: str) -> pd.DataFrame:
+def _read(directory: Path | str, labels: str, measured_from: str) -> pd.DataFrame:
     note = provenance(directory, labels)
     if note is None:
         raise TableMissing(f"labels {labels!r} are not measured yet")
-    found = (note.get("labels_version"), note.get("table_version"))
-    if found != (version, TABLE_VERSION):
+    found = (note.get("measured_from"), note.get("table_version"))
+    if found != (measured_from, TABLE_VERSION):
         raise TableMissing(
-            f"labels {labels!r} changed since they were measured: expected labels version "
-            f"{version} and table version {TABLE_VERSION}, found {found[0]} and {found[1]}"
+            f"labels {labels!r} changed since they were measured: expected a table of "
+            f"{measured_from} and version {TABLE_VERSION}, found {found[0]} and {found[1]}"
         )
     sha256 = str(note.get("sha256"))
     if isinstance(directory, str):
@@ -147,11 +149,18 @@ def _sound(content: bytes | None, where: str, sha256: str) -> bytes:
 
 
 def chosen(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of a table, in the order asked for; raises FilterInvalid for an unknown one."""
+    """Some columns of a table, in the order asked for.
+
+    Raises FilterInvalid for an unknown one, and for one that is asked for twice.
+    """
     for name in columns:
         if name not in frame.columns:
             known = ", ".join(frame.columns)
             raise FilterInvalid(f"no column {name[:40]!r}; there are: {known}")
+        if columns.count(name) > 1:
+            raise FilterInvalid(
+                f"column {name!r}: expected once, found {columns.count(name)} times"
+            )
     return frame[list(columns)]
 
 

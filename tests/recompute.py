@@ -134,7 +134,7 @@ def smoothed(mask: Array, voxel_nm: tuple[float, float, float]) -> Array:
 
 
 def surface_um2(mask: Array, voxel_nm: tuple[float, float, float]) -> float:
-    """Voxel faces, each with the cosine between its direction and the smoothed body's normal.
+    """Voxel faces, each with the cosine between its outward direction and the smoothed normal.
 
     Cosines are rounded to 2⁻²⁰, as the project sums them.
     """
@@ -148,7 +148,8 @@ def surface_um2(mask: Array, voxel_nm: tuple[float, float, float]) -> float:
         ]
         steep = np.sqrt(sum(slope**2 for slope in slopes))
         cosine = np.ones(len(steep))
-        np.divide(np.abs(slopes[axis]), steep, out=cosine, where=steep > 0)
+        outwards = np.where(mask[face], -1, 1) * slopes[axis]
+        np.divide(outwards, steep, out=cosine, where=steep > 0)
         total += np.rint(cosine * 2**20).sum() / 2**20 * others[0] * others[1] * 1e-6
     return total
 

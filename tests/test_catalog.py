@@ -67,7 +67,7 @@ def test_a_table_of_other_labels_is_measured_again(small_root: Path, tmp_path: P
     volume = mitoem.open_volume("phantom-r", data=tmp_path)
     frame = mitoem.stored_table(volume, data=tmp_path)
     tables.write(
-        tmp_path / "phantom-r/tables", "truth", frame, provenance={"labels_version": "other"}
+        tmp_path / "phantom-r/tables", "truth", frame, provenance={"measured_from": "other"}
     )
     with pytest.raises(errors.TableMissing, match="other"):
         mitoem.stored_table(volume, data=tmp_path)

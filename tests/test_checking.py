@@ -232,7 +232,7 @@ NOTICED = {
         "labels/.partial-run: left by a write that was stopped",
     ),
     "no table": (removed("tables/truth.json"), "not measured yet"),
-    "a table of other labels": (table(lambda frame: frame, labels_version="old"), "found old"),
+    "a table of other labels": (table(lambda frame: frame, measured_from="old"), "found old"),
 }
 
 DEEP = {

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,66 @@ def test_a_bad_filter_names_the_column(small_root: Path, tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode == 1 and "volume" in done.stderr
     assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["table", "phantom-r/truth", "--out", "{}"],
+        ["table", "phantom-r/truth", "--out", "{}/table.csv"],
+        ["mesh", "phantom-r/truth", "--ids", "1", "--out", "{}"],
+        ["figure", "phantom-r", "--view", "z=4", "--out", "{}/figure.png"],
+        ["predict", "phantom-r", "--box", "0:16,0:128,0:128", "--out", "{}/labels.zarr"],
+        ["predict", "phantom-r", "--box", "0:16,0:128,0:128", "--out", "{}/labels.h5"],
+    ],
+)
+def test_a_folder_in_the_way_is_named_and_stays(
+    words: list[str], small_root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    for name in ("kept", "table.csv", "1.glb", "figure.png", "labels.zarr", "labels.h5"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "precious").touch()
+    done = run(*(word.format(folder) for word in words), data=small_root)
+    assert done.returncode == 1
+    assert "expected" in done.stderr and "Traceback" not in done.stderr
+    assert len(list(folder.rglob("precious"))) == 6
+    assert len(list(folder.rglob("*"))) == 12
+
+
+def test_a_table_in_two_forms_says_of_either_where_it_comes_from(
+    small_root: Path, tmp_path: Path
+) -> None:
+    told = {}
+    for name, note in (("t.csv", "t.json"), ("t.parquet", "t.parquet.json"), ("T2.CSV", "T2.json")):
+        filtered = "--filter=-1 < volume_um3"
+        columns = "instance_id, volume_um3"
+        words = ["table", "phantom-r/truth", filtered, "--columns", columns, "--out"]
+        assert main([*words, str(tmp_path / name), "--data", str(small_root), "--quiet"]) == 0
+        told[name] = json.loads((tmp_path / note).read_text())
+        kind = "parquet" if name == "t.parquet" else "csv"
+        content = (tmp_path / name).read_bytes()
+        assert told[name][f"{kind}_sha256"] == hashlib.sha256(content).hexdigest()
+    again = shlex.split(told["t.csv"]["command"])[3:-1]
+    assert main([*again, str(tmp_path / "u.csv"), "--data", str(small_root), "--quiet"]) == 0
+    assert (tmp_path / "u.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--out", "t.json"], "expected .csv or .parquet"),
+        (["--out", "t.xlsx"], "expected .csv or .parquet"),
+        (["--columns", "split,split", "--out", "t.parquet"], "expected once, found 2 times"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_named(
+    words: list[str], told: str, small_root: Path, tmp_path: Path
+) -> None:
+    *first, out = words
+    done = run("table", "phantom-r/truth", *first, str(tmp_path / out), data=small_root)
+    assert done.returncode == 1 and told in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("ending", [".h5", ".tif", ".nii.gz", ".npz", ".zarr"])

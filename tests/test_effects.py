@@ -278,7 +278,8 @@ def test_a_table_of_differences_has_a_row_per_measure_that_both_sets_hold() -> N
     assert (found["seed"] == 2).all() and (found["edge_um"] == 5).all()
     whole = effects.differences(a, b, MEASURES, draw=Draw(5.0), complete_only=False)
     assert (whole["n_a"] == 300).all()
-    assert len(effects.differences(a[:0], b, MEASURES, draw=Draw(5.0))) == 0
+    none = effects.differences(a[:0], b, MEASURES, draw=Draw(5.0))
+    assert len(none) == 0 and list(none) == ["measure", *found]
 
 
 def test_fourteen_measures_of_ten_thousand_instances_take_a_few_seconds() -> None:

@@ -156,7 +156,7 @@ def test_an_outdated_or_damaged_remote_table_is_not_used(own: tuple[Path, str]) 
     with pytest.raises(errors.VolumeInvalid, match="SHA-256"):
         mitoem.stored_table(volume, data=url)
     note = json.loads(table.with_suffix(".json").read_text())
-    table.with_suffix(".json").write_text(json.dumps(sealed(note | {"labels_version": "other"})))
+    table.with_suffix(".json").write_text(json.dumps(sealed(note | {"measured_from": "other"})))
     stores._held.clear()
     with pytest.raises(errors.TableMissing, match="other"):
         mitoem.stored_table(volume, data=url)

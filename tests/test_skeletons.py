@@ -85,6 +85,26 @@ def test_a_ball_is_as_long_as_it_is_wide() -> None:
     assert found.branch_points == found.loops == 0
 
 
+@pytest.mark.parametrize("sections", [1, 2, 4])
+def test_a_body_of_few_sections_has_the_line_of_its_outline(sections: int) -> None:
+    y, x = np.mgrid[-82:83, -82:83] * 8.0
+    away = np.hypot(y, x)
+    opened = (np.abs(away - 400) < 90) & ~((x > 0) & (np.abs(y) < 150))
+    arms = (np.abs(y) < 60) | ((np.abs(x) < 60) & (y > 0))
+    bodies = {
+        "disc": (away < 304, 608, (0, 0)),
+        "ellipse": ((y / 128) ** 2 + (x / 288) ** 2 < 1, 576, (0, 0)),
+        "ring": (np.abs(away - 400) < 90, 2 * np.pi * 400, (0, 1)),
+        "open ring": (opened, 400 * (2 * np.pi - 2 * np.arcsin(150 / 400)), (0, 0)),
+        "fork": (arms & (away < 600), 1800, (1, 0)),
+    }
+    for name, (outline, length, knots) in bodies.items():
+        found = skeleton(np.repeat(outline[None], sections, axis=0), voxel_size=VOXEL)
+        assert found.length == pytest.approx(length, rel=0.05), name
+        assert (found.branch_points, found.loops) == knots, name
+        assert found.radius_mean <= 15 * sections + 20, name
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 60, 1), (2, 2, 60), (1, 40, 40)])
 def test_bodies_of_a_voxel_thickness_have_a_skeleton(shape: tuple[int, int, int]) -> None:
     found = skeleton(np.ones(shape, np.bool_), voxel_size=VOXEL)

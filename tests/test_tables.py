@@ -23,7 +23,7 @@ from mitoem.manifest import SEAL, sealed
 
 VOXEL = (30.0, 8.0, 8.0)
 
-GOLDEN = {1: "f1ef5c555e0af063"}
+GOLDEN = {2: "b9a6dd952b0dc76b"}
 """Version of the table → digest of the numbers that it gives for ``golden``. A change of a column's
 numbers needs a new version, so that tables on disk are measured again."""
 
@@ -68,7 +68,7 @@ def test_lengths_are_kept_when_a_table_is_measured_again(root: Path) -> None:
     assert mitoem.measure("one", data=root)["length_um"].isna().all()
 
 
-@pytest.mark.parametrize("changed", ["labels_version", "table_version"])
+@pytest.mark.parametrize("changed", ["measured_from", "table_version"])
 def test_a_table_of_other_labels_or_other_code_is_measured_again(root: Path, changed: str) -> None:
     fresh = mitoem.measure("one", skeletons=True, data=root)
     file = root / "one/tables/truth.json"
@@ -90,6 +90,45 @@ def test_labels_that_were_written_anew_are_measured_anew_with_lengths_as_before(
     after = mitoem.table("one", data=root)
     assert (before["instance_id"].tolist(), after["instance_id"].tolist()) == ([3, 9], [70_000])
     assert after["length_um"].notna().all()
+
+
+def test_the_same_labels_with_more_around_them_are_measured_anew(root: Path) -> None:
+    body = np.ones((2, 8, 8), np.uint8)
+    mitoem.add_labels("one", "mine", body, offset=(4, 30, 30), kind="prediction", data=root)
+    assert mitoem.table("one", "mine", data=root)["touches_border"].all()
+    around = np.pad(body, 1)
+    mitoem.add_labels(
+        "one", "mine", around, offset=(3, 29, 29), kind="prediction", overwrite=True, data=root
+    )
+    assert not mitoem.table("one", "mine", data=root)["touches_border"].any()
+
+
+@pytest.mark.parametrize(("said", "column"), [("voxel_size_nm", "volume_um3"), ("splits", "split")])
+def test_a_volume_of_which_something_else_is_said_is_measured_anew(
+    root: Path, said: str, column: str
+) -> None:
+    before = mitoem.table("one", data=root)[column]
+    file = root / "one/volume.json"
+    info = json.loads(file.read_text())
+    info[said] = {"voxel_size_nm": [60, 8, 8],
+                  "splits": [{"name": "test", "start": 0, "stop": 10}]}[said]  # fmt: skip
+    del info[SEAL]
+    file.write_text(json.dumps(info))
+    after = mitoem.table("one", data=root)[column]
+    if column == "split":
+        assert set(before) == {"none"} and set(after) == {"test"}
+    else:
+        np.testing.assert_allclose(after, 2 * before)
+
+
+def test_a_download_says_when_and_with_what_it_was_measured(root: Path) -> None:
+    mitoem.measure("one", data=root)
+    file = root / "one/tables/truth.json"
+    old = {"measured_at": "2025-01-01T00:00:00+00:00", "measured_with": {"mitoem": "0.0.1"}}
+    file.write_text(json.dumps(sealed(note(root) | old)))
+    told = json.loads(mitoem.download("one", data=root).sidecar)
+    assert old.items() <= told.items()
+    assert told["versions"] != old["measured_with"]
 
 
 def test_a_run_measures_lengths_when_it_is_asked_to(root: Path) -> None:

@@ -110,18 +110,21 @@ def _measure(arguments: argparse.Namespace, console: Console) -> Answer:
 
 def _table(arguments: argparse.Namespace, console: Console) -> Answer:
     name, labels = split_name(arguments.name)
-    columns = arguments.columns.split(",") if arguments.columns else None
+    columns = [one.strip() for one in arguments.columns.split(",")] if arguments.columns else None
+    kind = export.check_table_path(arguments.out)
+    # A table in both forms keeps what is said of either.
+    beside = arguments.out.with_suffix(".json" if kind == "csv" else ".parquet.json")
     download = front.download(
         name,
         labels,
-        kind="parquet" if arguments.out.suffix == ".parquet" else "csv",
+        kind=kind,
         filter=arguments.filter,
         columns=columns,
         data=arguments.data,
         progress=console.progress,
     )
     export.write_bytes(arguments.out, download.content)
-    export.write_bytes(arguments.out.with_suffix(".json"), download.sidecar)
+    export.write_bytes(beside, download.sidecar)
     text = [f"wrote {download.rows} of {download.total} rows to {arguments.out}"]
     return {"rows": download.rows, "total": download.total, "out": str(arguments.out), "text": text}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,16 @@ def placed(frame: pd.DataFrame, column: str, *, complete_only: bool = True) -> P
     rows = frame[~frame["touches_border"].to_numpy(bool)] if complete_only else frame
     values = rows[column].to_numpy(np.float64, na_value=np.nan)
     return Placed(values, rows[list(CENTROID)].to_numpy(np.float64))
+
+
+COLUMNS: Final = (
+    "measure",
+    *(f"{what}_{side}" for side in "ab" for what in ("n", "median", "q1", "q3")),
+    *(f"{what}{end}" for what in ("cliffs_delta", "shift") for end in ("", "_low", "_high")),
+    "blocks_a",
+    "blocks_b",
+)
+"""What a row says, before the facts of the draw."""
 
 
 def differences(
@@ -45,7 +56,7 @@ def differences(
         if all(np.isfinite(one.values).any() for one in pair):
             sides = dict(zip("ab", pair, strict=True))
             rows.append({"measure": column, **_row(sides, difference(*pair, draw=draw))})
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     facts = {"edge_um": draw.edge, "seed": draw.seed}
     return frame.assign(**facts, replicates=draw.replicates, paired=draw.paired)
 

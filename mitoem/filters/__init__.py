@@ -3,7 +3,8 @@
 Columns, numbers, quoted words, ``true`` and ``false``, comparisons (chained as in Python), ``in``
 and ``not in`` with a list, ``and``, ``or``, ``not`` and parentheses. Text is parsed into a small
 frozen tree and compared by numpy; nothing is ever evaluated, called, indexed or looked up.
-A blank (NaN, NA) compares false, with ``!=`` and ``not in`` too.
+A blank (NaN, NA) compares false, with ``!=`` and ``not in`` too; ``not`` turns what it stands
+before around, so ``not length_um > 1`` keeps what was not measured and ``length_um <= 1`` does not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mitoem.errors import FilterInvalid
 from mitoem.filters.parser import MAX_DEPTH, MAX_LENGTH, read
 from mitoem.filters.tree import (
     Column,
@@ -122,7 +124,10 @@ def parse(text: str) -> Filter:
     >>> str(parse("(volume_um3>.05) and not touches_border and split=='train'"))
     'volume_um3 > 0.05 and not touches_border and split == "train"'
     """
-    return Filter(read(text))
+    found = Filter(read(text))
+    if (length := len(str(found))) > MAX_LENGTH:
+        raise FilterInvalid(f"a filter has at most {MAX_LENGTH} characters, not {length}")
+    return found
 
 
 def _all_of(terms: Sequence[Filter]) -> Filter:

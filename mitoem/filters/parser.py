@@ -21,8 +21,8 @@ from mitoem.filters.tree import (
     kind_of,
 )
 
-MAX_LENGTH: Final = 1000
-"""Characters that an expression may have."""
+MAX_LENGTH: Final = 2000
+"""Characters that an expression may have, as it was written and in its canonical text."""
 
 MAX_DEPTH: Final = 30
 """Parentheses and ``not`` that may be nested."""

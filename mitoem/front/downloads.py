@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import pandas as pd
 
-from mitoem import tables
+from mitoem import catalog, tables
 from mitoem.front.instances import table
 from mitoem.front.shelves import Data, Progress, resolved
 from mitoem.version import versions
@@ -55,7 +55,8 @@ def download(
     frame = table(target, labels, filter=filter, columns=columns, data=data)
     content = _WRITERS[kind](frame)
     chosen = f" --columns {','.join(columns)}" if columns else ""
-    asked = f" --filter {shlex.quote(filter)}" if filter else ""
+    asked = f" --filter={shlex.quote(filter)}" if filter else ""
+    made = catalog.from_environment(data).provenance(target, labels) or {}
     note = tables.sidecar(
         content,
         kind=kind,
@@ -68,6 +69,8 @@ def download(
         filter=filter,
         rows=len(frame),
         rows_of_the_whole_table=len(whole),
+        measured_at=made.get("measured_at"),
+        measured_with=made.get("measured_with"),
         versions=versions(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         permalink=permalink,

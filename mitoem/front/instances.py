@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 
 import pandas as pd
@@ -13,6 +14,7 @@ from mitoem.catalog import Catalog
 from mitoem.errors import InstanceNotFound, TableMissing, VolumeInvalid
 from mitoem.front.shelves import Cancelled, Data, Progress, resolved
 from mitoem.geometry import Box
+from mitoem.version import versions
 from mitoem.volume import Volume, coarse
 
 
@@ -57,6 +59,9 @@ def measure(
         "volume": info.name,
         "labels": labels,
         "labels_version": one.version,
+        "measured_from": info.measured_from(labels),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "measured_with": versions(),
         "sources": [asdict(source) for source in info.sources],
         "voxel_size_nm": info.voxel_size,
         "synthetic": info.synthetic,

@@ -169,7 +169,9 @@ def _write_volume(
         voxel_size_source=facts.voxel_size_source,
         levels=levels,
         grey=stats.grey,
-        version=_version(zarr, len(levels), facts.sources, read=len(levels) - 1),
+        version=_version(
+            zarr, len(levels), facts.sources, read=len(levels) - 1, of=[facts.voxel_size]
+        ),
         splits=facts.splits,
         sources=facts.sources,
         licence=facts.licence,
@@ -213,7 +215,13 @@ def _write_labels(
         coverage=covered,
         instances=len(stats.ids[0]),
         vanished=stats.vanished,
-        version=_version(path, len(info.levels), info.sources, read=0),
+        version=_version(
+            path,
+            len(info.levels),
+            info.sources,
+            read=0,
+            of=[info.voxel_size, [[box.start, box.stop] for box in covered]],
+        ),
         provenance=labels.provenance,
         per_section=tuple(int(n) for n in stats.per_section),
     )
@@ -254,8 +262,10 @@ def _plan(parts: Sequence[Placed], dtype: str, voxel_size: VoxelSize) -> str | N
     return json.dumps([manifest.FORMAT_VERSION, dtype, voxel_size, facts])
 
 
-def _version(path: Path, levels: int, sources: Sequence[manifest.Source], *, read: int) -> str:
-    """A short name for this content: changes when the sources or the stored bytes change.
+def _version(
+    path: Path, levels: int, sources: Sequence[manifest.Source], *, read: int, of: Sequence[Any]
+) -> str:
+    """A short name for this content: changes when the sources, the stored bytes or ``of`` change.
 
     The bytes of the level ``read`` count, and the sizes of all files: of labels the finest level,
     as one voxel may be moved and every size stay; of an image the coarsest, as its voxels change
@@ -266,7 +276,7 @@ def _version(path: Path, levels: int, sources: Sequence[manifest.Source], *, rea
     for name in files[str(read)]:
         with (path / str(read) / name).open("rb") as file:
             found.update(hashlib.file_digest(file, "sha256").digest())
-    facts = [files, [source.sha256 for source in sources], found.hexdigest()]
+    facts = [files, [source.sha256 for source in sources], found.hexdigest(), of]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 TWIG: Final = 1.5
-"""A branch that ends within so many radii of its junction is a bump of the surface, not a branch.
+"""A branch that ends within so many half widths of its junction is a bump of the surface.
 
 A branch as thick as the body itself leaves the junction's ball after one radius.
 """
@@ -26,10 +26,11 @@ _SMOOTH: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Cable:
-    """The line without twigs: places (n, 3), the radius at each, links (m, 2) between them.
+    """The line without twigs: places (n, 3), links (m, 2) between them.
 
-    ``tips`` (k, 3): its free ends; ``outward`` (k, 3): the direction in which each points, 0 where
-    it has none. ``length``: of the line alone, it stops short of the surface.
+    ``radii`` (n,): half the body's width at each place. ``tips`` (k, 3): its free ends;
+    ``outward`` (k, 3): the direction in which each points, 0 where it has none. ``length``: of the
+    line alone, it stops short of the surface.
     """
 
     points: NDArray[np.float64]
@@ -56,7 +57,10 @@ _RING: Final = -2
 
 
 def trace(points: NDArray[np.float64], radii: NDArray[np.float64]) -> Cable:
-    """The graph of a thinned line; ``points`` (n, 3) in cubes, at least one, ``radii`` (n,)."""
+    """The graph of a thinned line.
+
+    ``points`` (n, 3) in cubes, at least one; ``radii`` (n,): half the body's width at each.
+    """
     links = cKDTree(points).query_pairs(1.8, output_type="ndarray").astype(np.int64).reshape(-1, 2)
     junction = _junctions(links, len(points))
     nodes = int(junction.max()) + 1

@@ -51,7 +51,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "surface_area_um2",
         "µm²",
-        "sum over the voxel faces of face area × |cos| of the angle between face and body normal; "
+        "sum over the voxel faces of face area × cos of the angle between face and body normal; "
         "the normal is the gradient of the instance's mask smoothed by 30 nm; a cut object is "
         "closed where the labelled region ends; never less than a ball of the same volume has",
         _SURFACE,

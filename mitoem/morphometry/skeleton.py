@@ -5,6 +5,10 @@ the steps between sections grow no twigs; then thinned to a line that keeps its 
 Kashyap, Chu 1994). Twigs that stay within the body's own radius of a junction are cut. Thickness
 is the distance transform along the line. Length runs from tip to tip: a
 thinned line stops inside the body, so each end is prolonged straight on to the surface.
+
+What counts as near the line is the body's half width: the largest circle around a place, in any of
+the three planes, that the body holds. In a tube that is its radius; in a body of one or two
+sections, whose radius is half of their thickness, it is what a person sees of it.
 """
 
 from __future__ import annotations
@@ -23,13 +27,13 @@ from mitoem.morphometry.cable import Cable, trace
 from mitoem.morphometry.columns import SWELLING, THIN_NM
 
 CUBE_NM: Final = 16.0
-"""Edge of the cubes that the mask is resampled to; the largest voxel edge when that is smaller."""
+"""Edge of the cubes that the mask is resampled to; the smallest voxel edge where that is larger."""
 
 SMOOTH_NM: Final = 20.0
 """Standard deviation of the Gaussian before thinning, in nm."""
 
 REACH: Final = 2.0
-"""Every place of the body lies within so many radii of the line; beyond, a branch was lost."""
+"""Every place of a body lies within so many half widths of the line, or a branch was lost."""
 
 _MOST_LOST: Final = 64
 _AT_ONCE: Final = 64
@@ -59,11 +63,11 @@ def skeleton(mask: NDArray[np.bool_], *, voxel_size: VoxelSize) -> Skeleton:
     if not line.any():
         line.flat[int(np.argmax(depth))] = True
     # A thinned line may run a cube beside the ridge of the distances: take the ridge.
-    ridge = maximum_filter(depth, 3)
-    line = _with_lost_branches(line, solid, ridge)
-    points, radii = np.argwhere(line), ridge[line]
-    cable = trace(points.astype(np.float64), radii)
-    inner = _inner(cable)
+    ridge, wide = maximum_filter(depth, 3), maximum_filter(_half_width(solid), 3)
+    line = _with_lost_branches(line, solid, wide)
+    cable = trace(np.argwhere(line).astype(np.float64), wide[line])
+    radii = ridge[tuple(cable.points.astype(np.int64).T)]
+    inner = _inner(cable, radii)
     return Skeleton(
         length=_length(cable, solid) * edge,
         branch_points=cable.branch_points,
@@ -71,8 +75,16 @@ def skeleton(mask: NDArray[np.bool_], *, voxel_size: VoxelSize) -> Skeleton:
         loops=cable.loops,
         radius_mean=float(inner.mean()) * edge,
         radius_min=float(inner.min()) * edge,
-        possible_moas=_on_a_string(cable, THIN_NM / edge),
+        possible_moas=_on_a_string(cable, radii, THIN_NM / edge),
     )
+
+
+def _half_width(solid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Radius of the largest circle around each place, in any of the three planes, in cubes."""
+    far = 2 * max(solid.shape)
+    flat = [[far if k == axis else 1 for k in range(3)] for axis in range(3)]
+    wide: NDArray[np.float64] = np.max([distance_transform_edt(solid, by) for by in flat], axis=0)
+    return wide
 
 
 def _cubes(mask: NDArray[np.bool_], voxel_size: VoxelSize) -> tuple[NDArray[np.bool_], float]:
@@ -97,20 +109,20 @@ def _cubes(mask: NDArray[np.bool_], voxel_size: VoxelSize) -> tuple[NDArray[np.b
 
 
 def _with_lost_branches(
-    line: NDArray[np.bool_], solid: NDArray[np.bool_], ridge: NDArray[np.float64]
+    line: NDArray[np.bool_], solid: NDArray[np.bool_], wide: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """The line, and a path to each part of the body that it does not come near.
 
     Thinning can eat a straight rod of even width from its end. Where a place of the body lies
-    further than REACH radii from the line, the cheapest path to the furthest such place, along
-    the ridge of the distances, joins it (as in TEASAR: Sato et al. 2000).
+    further than REACH half widths from the line, the cheapest path to the furthest such place,
+    where the body is widest, joins it (as in TEASAR: Sato et al. 2000).
     """
     import skimage.graph
 
     grid: Callable[..., Any] = skimage.graph.MCP_Geometric
-    costs = np.where(solid, 1 + 100 * (1 - ridge / ridge.max()) ** 4, -1)
+    costs = np.where(solid, 1 + 100 * (1 - wide / wide.max()) ** 4, -1)
     for _ in range(_MOST_LOST):
-        lost = _far_places(line, solid, ridge)
+        lost = _far_places(line, solid, wide)
         if not len(lost):
             break
         paths = grid(costs)
@@ -125,14 +137,14 @@ def _with_lost_branches(
 
 
 def _far_places(
-    line: NDArray[np.bool_], solid: NDArray[np.bool_], ridge: NDArray[np.float64]
+    line: NDArray[np.bool_], solid: NDArray[np.bool_], wide: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Places of the body beyond REACH radii of every place of the line, furthest first."""
+    """Places of the body beyond REACH half widths of every place of the line, furthest first."""
     away, nearest = distance_transform_edt(~line, return_indices=True)
     # The nearest place of the line answers for almost all; only the rest is held against all.
-    far = solid & (away > REACH * ridge[tuple(nearest)])
+    far = solid & (away > REACH * wide[tuple(nearest)])
     places = np.argwhere(far)
-    reach = REACH * ridge[line]
+    reach = REACH * wide[line]
     points = np.argwhere(line)
     for first in range(0, len(points), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
@@ -160,9 +172,8 @@ def _length(cable: Cable, solid: NDArray[np.bool_]) -> float:
     return total
 
 
-def _inner(cable: Cable) -> NDArray[np.float64]:
+def _inner(cable: Cable, radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """Radii along the line, but for the places within a mean radius of a tip."""
-    radii = cable.radii
     if not len(cable.tips):
         return radii
     apart = np.linalg.norm(cable.points[:, None] - cable.tips[None], axis=2).min(axis=1)
@@ -170,13 +181,12 @@ def _inner(cable: Cable) -> NDArray[np.float64]:
     return inner if inner.size else radii
 
 
-def _on_a_string(cable: Cable, thin: float) -> bool:
+def _on_a_string(cable: Cable, radii: NDArray[np.float64], thin: float) -> bool:
     """Whether a stretch of radius up to ``thin`` joins two swellings, each SWELLING as thick.
 
     Places are joined from the thickest to the thinnest; where two groups meet, the place that
     joins them is the thinnest of the stretch between their thickest places.
     """
-    radii = cable.radii
     group = np.full(radii.size, -1)
     near: list[list[int]] = [[] for _ in range(radii.size)]
     for a, b in cable.links.tolist():

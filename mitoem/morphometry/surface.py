@@ -2,11 +2,12 @@
 
 The staircase of voxel faces is too large by up to 70 %, but the sum of *projected* faces is not:
 every face counts with the cosine between its own direction and the body's normal there, which for
-a flat patch gives its true area whatever its slope. The normal is the gradient of the mask,
-smoothed by three running means per axis (close to a Gaussian, and in integers, so the answer does
-not depend on how the volume was cut). Wide smoothing bends no area here, only normals: on balls,
-ellipsoids and capsules the error is 0.2 % at 20,000 voxels of 30 × 8 × 8 nm, where marching
-cubes on the same smoothed mask shrinks them by 5 %.
+a flat patch gives its true area whatever its slope. Faces that look against the normal count
+against it, so that sections which jitter, and single voxels more or less, add nothing. The normal
+is the gradient of the mask, smoothed by three running means per axis (close to a Gaussian, and in
+integers, so the answer does not depend on how the volume was cut). Wide smoothing bends no area
+here, only normals: on balls, ellipsoids and capsules the error is 0.2 % at 20,000 voxels of
+30 × 8 × 8 nm, where marching cubes on the same smoothed mask shrinks them by 5 %.
 
 Source: Lenoir, Malgouyres, Revenu 1996; Coeurjolly, Flin, Teytaud, Tougne 2003.
 """
@@ -206,7 +207,7 @@ def _direction(field: _Field, axis: int, voxel_size: VoxelSize) -> int:
         rise += smooth[high + stride] - smooth[high - stride]
         slope = rise / edge
         if other == axis:
-            across = np.abs(slope)
+            across = np.where(mask[high], slope, -slope)  # outwards, down the gradient
         squares += slope * slope
     # A face amid perfect symmetry has no gradient: it counts whole.
     even = squares == 0

@@ -123,7 +123,7 @@ def _code(at: Here, expression: str) -> str:
 
 def _command(at: Here, expression: str) -> str:
     name = f"{at.info.name}/{at.view.labels}"
-    kept = f" --filter {shlex.quote(expression)}" if expression else ""
+    kept = f" --filter={shlex.quote(expression)}" if expression else ""
     text = f"python -m mitoem table {name}{kept} --out instances.csv"
     if at.view.sel:
         text += (

@@ -65,7 +65,12 @@ def _read(table: pd.DataFrame) -> None:
 
 
 def _write(text: str) -> None:
-    """Put a filter in force, and take away what a bad one left."""
+    """Put a filter in force, and take away what a bad one left; one too long is told."""
+    try:
+        filters.parse(text)
+    except FilterInvalid as error:
+        st.session_state[_ERROR] = str(error)
+        return
     st.session_state[_ERROR] = ""
     address.change(f=text or None)
 
