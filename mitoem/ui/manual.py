@@ -53,7 +53,7 @@ FILTERS = """
 
 The same text works in the filter box of Instances, in the address (`f=`, also on Explore, where
 slices and 3-D show what it keeps), in the routes (`?filter=`) and on the command line
-(`--filter`). A blank value compares false.
+(`--filter`). A blank value compares false, so `not length_um > 1` keeps what was not measured.
 """
 
 SERVING = """python -m mitoem demo                     # the two synthetic volumes, once
