@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -226,6 +227,30 @@ def test_a_curve_of_very_many_is_drawn_in_steps_that_are_exact_and_near() -> Non
     np.testing.assert_array_equal(drawn.x[1:], values[np.searchsorted(shares, drawn.y[1:] - 1e-9)])
     told = drawn.y[np.searchsorted(drawn.x, values, side="right") - 1]
     assert np.abs(told - shares).max() <= 1 / 2_000
+
+
+def test_groups_keep_their_look_and_their_totals_whatever_a_filter_leaves_of_them() -> None:
+    kept = TABLE[TABLE["size_class"] == "large"]
+    sizes = TABLE["size_class"].value_counts()
+    options: dict[str, Any] = {"behind": TABLE, "group": "size_class"}
+    parts = by_group(kept, "size_class", TABLE)
+    assert list(parts) == ["small", "medium", "large"] and parts["small"].empty
+    curves = ecdf(parts, "volume_um3", complete_only=False, **options)
+    for name in parts:
+        shown = len(kept) if name == "large" else 0
+        assert f"{name}: {shown} of {sizes[name]} shown" in caption(curves)
+    plots = [
+        curves,
+        scatter(kept, "volume_um3", "mci", complete_only=False, **options),
+        histogram(kept, "volume_um3", complete_only=False, **options),
+    ]
+    full = ecdf(by_group(TABLE, "size_class"), "volume_um3", complete_only=False)
+    look = next(trace.line.color for trace in full.data if trace.name == "large")
+    for plot in plots:
+        found = [one for one in plot.data if str(one.name).startswith("large")]
+        colours = {one.line.color if one.type == "scatter" and one.mode == "lines"
+                   else one.marker.color for one in found}  # fmt: skip
+        assert colours <= {look, "rgba(0,0,0,0)"} and look in colours
 
 
 def test_a_table_is_cut_by_group_in_the_order_of_plots() -> None:

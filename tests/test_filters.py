@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mitoem.errors import FilterInvalid, MitoEMError
 from mitoem.filters import Filter, parse
 from mitoem.filters.tree import Column, Compare, Every, Member, Node, Not, Some, Value
+from mitoem.ui.filtering import outwards
 
 FRAME = pd.DataFrame(
     {
@@ -197,6 +198,14 @@ def test_a_text_that_is_taken_is_taken_again_as_it_is_written_out() -> None:
     assert len(longer) <= 2_000
     with pytest.raises(FilterInvalid, match="at most 2000 characters, not 2"):
         parse(longer)
+
+
+@given(st.floats(1e-9, 1e9), st.floats(1e-6, 1e3))
+def test_a_range_drawn_on_a_plot_leaves_nothing_of_it_out(low: float, width: float) -> None:
+    high = low + width
+    below, above = outwards(low, high)
+    assert below <= low <= high <= above
+    assert (above - below) - (high - low) <= 0.01 * max(high - low, 1e-12 * high)
 
 
 def test_columns_lists_each_name_once() -> None:

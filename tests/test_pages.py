@@ -160,6 +160,27 @@ def test_a_filter_that_cannot_be_used_is_told_and_the_last_good_one_stays(bad: s
 
 
 @pytest.mark.usefixtures("root")
+def test_an_added_range_keeps_every_row_until_an_end_of_it_is_changed() -> None:
+    app = visit("instances", {"cut": "0"})
+    rows = len(app.dataframe[0].value)
+    app.selectbox(key="add_column").set_value("mci").run()
+    app.button(key="add_range").click().run()
+    assert words(app)["f"].count("<= mci <=") == 1
+    assert len(app.dataframe[0].value) == rows
+    low = app.number_input(key="add_low_mci")
+    low.set_value(low.value * (1 + 1e-12))
+    app.button(key="add_range").click().run()
+    assert words(app)["f"].startswith("mci >= ")
+    assert len(app.dataframe[0].value) == rows - 1
+
+
+@pytest.mark.usefixtures("root")
+def test_a_filter_by_what_was_not_measured_says_so() -> None:
+    assert "Not measured here" in text(visit("instances", {"f": "length_um > 1"}))
+    assert "Not measured here" not in text(visit("instances", {"f": "volume_um3 > 99"}))
+
+
+@pytest.mark.usefixtures("root")
 def test_cut_instances_are_hidden_until_they_are_asked_for() -> None:
     app = visit("instances")
     assert not app.dataframe[0].value["touches_border"].any()

@@ -177,7 +177,7 @@ def test_the_example_address_is_understood() -> None:
         ("w", "200,100", "two rising numbers from 0 to 255; showing 20,220"),
         ("inv", "maybe", "0 or 1; showing False"),
         ("solo", "2", "0 or 1; showing False"),
-        ("f", "x" * 2000, "at most 1000 characters, not 2000); showing all rows"),
+        ("f", "x" * 2001, "at most 2000 characters, not 2001); showing all rows"),
         ("f", "a >", "character 4: 'the end' cannot stand here"),
     ],
 )

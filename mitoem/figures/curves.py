@@ -12,7 +12,15 @@ import plotly.graph_objects as go
 from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.marks import HIDDEN_AXIS, mark, ring
 from mitoem.figures.points import points
-from mitoem.figures.samples import Sample, Values, groups, left_out, numbers, sample
+from mitoem.figures.samples import (
+    Sample,
+    Values,
+    groups,
+    left_out,
+    numbering,
+    numbers,
+    sample,
+)
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, tint, title, unit
 from mitoem.scores.precision import AveragePrecision
 
@@ -51,9 +59,10 @@ def scatter(
     whole = sample(frame if behind is None else behind, x, y, **share)
     drawn = sample(frame, x, y, total=whole.total, **share)
     kind = go.Scattergl if len(whole.rows) >= WEBGL_FROM else go.Scatter
+    places = numbering(frame if behind is None else behind, group)
     traces = [
         *([] if behind is None else _ghosts(left_out(whole, drawn), x, y, ink=ink, kind=kind)),
-        *_points(drawn, x, y, group, ink=ink, kind=kind),
+        *_points(drawn, x, y, group, places=places, ink=ink, kind=kind),
         *ring(drawn, marked, x, y, ink=ink, kind=kind),
     ]
     plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
@@ -83,12 +92,20 @@ def _ghosts(rows: pd.DataFrame, x: str, y: str, *, ink: Ink, kind: type[Any]) ->
 
 
 def _points(
-    drawn: Sample, x: str, y: str, group: str | None, *, ink: Ink, kind: type[Any]
+    drawn: Sample,
+    x: str,
+    y: str,
+    group: str | None,
+    *,
+    places: Mapping[str, int],
+    ink: Ink,
+    kind: type[Any],
 ) -> list[Any]:
     """The points of each group, in its colour and with its symbol."""
     traces = []
     opacity = float(np.clip(60 / np.sqrt(max(len(drawn.rows), 1)), 0.25, 0.8))
-    for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
+    for name, rows in groups(drawn.rows, group).items():
+        number = places[name]
         colour = ink.accent if group is None else ink.series[number % len(ink.series)]
         symbol = _SYMBOLS[number % len(_SYMBOLS)]
         look = {"color": colour, "size": _width(kind), "symbol": symbol, "opacity": opacity}
@@ -108,6 +125,7 @@ def ecdf(
     *,
     complete_only: bool = True,
     behind: pd.DataFrame | None = None,
+    group: str | None = None,
     marked: Sequence[int] = (),
     log_x: bool = True,
     theme: Theme = "light",
@@ -115,7 +133,8 @@ def ecdf(
     """Share of the instances of each table that have at most this value of ``column``.
 
     ``behind``: the table before a filter that left these, drawn pale; the axis is its own.
-    ``marked``: ids of instances, of the first table, that are pointed at.
+    ``group``: its column whose groups the tables are; counts are then of each group. ``marked``:
+    ids of instances, of the first table, that are pointed at.
     """
     ink, captions = INKS[theme], []
     traces: list[Any] = []
@@ -124,10 +143,10 @@ def ecdf(
     if behind is not None:
         values = np.sort(numbers(sample(behind, column, **share).rows, column))
         everything.append(values)
-        traces += _steps(values, column, name="left out by the filter", colour=ink.ghost)
+        traces += _steps(values, column, name="before the filter", colour=ink.ghost)
+    totals = {} if behind is None else {n: len(part) for n, part in by_group(behind, group).items()}
     for number, (name, frame) in enumerate(tables.items()):
-        total = None if behind is None or len(tables) > 1 else len(behind)
-        drawn = sample(frame, column, total=total, **share)
+        drawn = sample(frame, column, total=totals.get(name), **share)
         pointers += mark(drawn, marked if number == 0 else (), column, ink=ink)
         values = np.sort(numbers(drawn.rows, column))
         captions.append(f"{name}: {drawn.caption.replace(', hatched', '')}".removeprefix(": "))
@@ -210,9 +229,17 @@ def ap_curve(curves: Mapping[str, AveragePrecision], *, theme: Theme = "light") 
     return plot
 
 
-def by_group(frame: pd.DataFrame, group: str) -> dict[str, pd.DataFrame]:
-    """The table cut into one table per group, in the order in which plots name them."""
-    return {name: frame[rows] for name, rows in groups(frame, group).items()}
+def by_group(
+    frame: pd.DataFrame, group: str | None, behind: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """The table cut into one table per group, in the order in which plots name them.
+
+    ``behind``: the table before a filter that left ``frame``, whose groups they are, some without
+    a row.
+    """
+    kept = groups(frame, group)
+    names = kept if behind is None else groups(behind, group)
+    return {name: frame[kept[name]] if name in kept else frame[:0] for name in names}
 
 
 def _axis(values: Values, *, log: bool) -> dict[str, Any]:

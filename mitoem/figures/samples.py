@@ -95,6 +95,14 @@ def left_out(whole: Sample, drawn: Sample) -> pd.DataFrame:
     return whole.rows[~pd.MultiIndex.from_frame(whole.rows[names]).isin(kept)]
 
 
+def numbering(table: pd.DataFrame, by: str | None) -> dict[str, int]:
+    """The place of each group of a table, which its colour and symbol follow.
+
+    Of the table before a filter: so a group keeps its look whatever a filter leaves of the others.
+    """
+    return {name: place for place, name in enumerate(groups(table, by))}
+
+
 def groups(rows: pd.DataFrame, by: str | None) -> dict[str, Flags]:
     """Rows of each group by its name; sizes from small to large, the rest in their own order."""
     if by is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.marks import HIDDEN_AXIS, mark
-from mitoem.figures.samples import Flags, Sample, Values, groups, numbers, sample
+from mitoem.figures.samples import Flags, Sample, Values, groups, numbering, numbers, sample
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, title, unit
 from mitoem.morphometry.columns import MEDIUM_VOXELS, SMALL_VOXELS
 
@@ -50,7 +50,8 @@ def histogram(
     drawn = sample(frame, column, total=whole.total, **share)
     edges = bin_edges(numbers(whole.rows, column), bins=bins, log=log_x)
     ghosts = [] if behind is None else _ghost(whole, column, edges, ink=ink)
-    bars, tallest = _bars(drawn, column, edges, group, overlaid=log_y, ink=ink)
+    places = numbering(frame if behind is None else behind, group)
+    bars, tallest = _bars(drawn, column, edges, group, places=places, overlaid=log_y, ink=ink)
     if ghosts:
         tallest = max(tallest, int(max(ghosts[0].y)))
     lines = _limits(whole.rows, column, edges)
@@ -112,12 +113,19 @@ def voxels_to(column: str, rows: pd.DataFrame, voxels: float) -> float | None:
 
 
 def _bars(
-    drawn: Sample, column: str, edges: Values, group: str | None, *, overlaid: bool, ink: Ink
+    drawn: Sample,
+    column: str,
+    edges: Values,
+    group: str | None,
+    *,
+    places: Mapping[str, int],
+    overlaid: bool,
+    ink: Ink,
 ) -> tuple[list[go.Bar], int]:
     """One bar trace per group, and one more, hatched, for its cut instances; the highest count."""
     traces, tallest, below = [], 0, np.zeros(edges.size - 1, np.int64)
-    for number, (name, rows) in enumerate(groups(drawn.rows, group).items()):
-        colour = ink.accent if group is None else ink.series[number % len(ink.series)]
+    for name, rows in groups(drawn.rows, group).items():
+        colour = ink.accent if group is None else ink.series[places[name] % len(ink.series)]
         hatch = ink.text if overlaid else colour
         for cut in (False, True):
             wanted: Flags = rows & (drawn.cut == cut)
@@ -163,7 +171,7 @@ def _ghost(whole: Sample, column: str, edges: Values, *, ink: Ink) -> list[go.Ba
             width=np.diff(edges),
             offset=0,
             marker={"color": ink.ghost, "line": {"width": 0}},
-            name="left out by the filter",
+            name="before the filter",
             hoverinfo="skip",
             showlegend=False,
             meta=EXPLAINS,

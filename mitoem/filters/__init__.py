@@ -83,14 +83,27 @@ class Filter:
         terms = self.terms
         return _all_of([*terms[:number], *terms[number + 1 :]])
 
-    def ranged(self, column: str, low: float, high: float) -> Filter:
+    def ranged(self, column: str, low: float | None, high: float | None) -> Filter:
         """With this range of a column, ends included, instead of any that bounds it now.
+
+        None leaves an end open.
 
         >>> str(parse("1 <= a <= 9 and b == 2").ranged("a", 3, 4))
         'b == 2 and 3 <= a <= 4'
+        >>> str(parse("1 <= a <= 9").ranged("a", 3, None))
+        'a >= 3'
         """
-        between = Compare((Value(low), Column(column), Value(high)), ("<=", "<="))
-        return self.unbounded(column) & Filter(between)
+        of = Column(column)
+        if low is not None and high is not None:
+            return self.unbounded(column) & Filter(
+                Compare((Value(low), of, Value(high)), ("<=", "<="))
+            )
+        kept = self.unbounded(column)
+        if low is not None:
+            kept &= Filter(Compare((of, Value(low)), (">=",)))
+        if high is not None:
+            kept &= Filter(Compare((of, Value(high)), ("<=",)))
+        return kept
 
     def unbounded(self, column: str) -> Filter:
         """Without the terms that do nothing but bound a column by numbers."""

@@ -10,7 +10,7 @@ import streamlit as st
 
 from mitoem import figures
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, gallery, modules, selecting, words
+from mitoem.ui import address, filtering, gallery, modules, selecting, words
 from mitoem.ui.address import Here
 from mitoem.ui.viewer import viewer
 from mitoem.view.wishes import MAX_SELECTED
@@ -28,6 +28,9 @@ SHORT = {"instance_id": "id", "mci": "MCI", "touches_border": "Cut"}
 
 HEIGHT = 373
 
+_HEAD = "rows_head"
+"""The column whose head is pressed in the browser."""
+
 SCENE = "rows_viewer"
 """Key of the 3-D view's mount."""
 
@@ -38,15 +41,26 @@ def panel(at: Here, shown: pd.DataFrame, *, measured: frozenset[str], expression
         view = words.segments("show", "Show", VIEWS, "Table")
         rows = _sorted(shown, measured)
         columns = _columns(measured)
-    if view == "3-D":
+    if rows.empty:
+        st.info(_nothing(measured))
+    elif view == "3-D":
         _scene(at, expression)
-    elif rows.empty:
-        st.info("No instance passes: take a condition away, or switch “complete only” off.")
     elif view == "Gallery":
         gallery.show(at, rows, [name for name in columns if name != "instance_id"][:4])
     else:
         _table(at, rows, columns)
     _steps(at, rows)
+
+
+def _nothing(measured: frozenset[str]) -> str:
+    """Why there may be no row, and what to do."""
+    names = {column.name for column in COLUMNS} - measured
+    if blank := [figures.title(name) for name in filtering.now().columns if name in names]:
+        return (
+            f"Not measured here, so no instance passes: {', '.join(blank)}. Press “Measure "
+            "lengths” for the columns of skeletons, or take the condition away."
+        )
+    return "No instance passes: take a condition away, or switch “complete only” off."
 
 
 def _sorted(shown: pd.DataFrame, measured: frozenset[str]) -> pd.DataFrame:
@@ -86,7 +100,7 @@ def _all(known: list[str] | None) -> None:
 
 
 def _table(at: Here, rows: pd.DataFrame, columns: list[str]) -> None:
-    """The table: click rows to select their instances."""
+    """The table: click rows to select their instances, a head to order by its column."""
     ids = rows["instance_id"].tolist()
     key = f"rows_{at.info.name}_{at.view.labels}"
     places = {one: place for place, one in enumerate(ids)}
@@ -94,32 +108,53 @@ def _table(at: Here, rows: pd.DataFrame, columns: list[str]) -> None:
     drawn = (hash(tuple(ids)), ",".join(map(str, at.view.sel)))
     if st.session_state.get("rows_drawn") != drawn or key not in st.session_state:
         st.session_state["rows_drawn"] = drawn
-        st.session_state[key] = {"selection": {"rows": chosen, "columns": [], "cells": []}}
+        if st.session_state.get(_HEAD) != address.word("sort", "instance_id"):
+            st.session_state[_HEAD] = None
+        heads = [one for one in (st.session_state[_HEAD],) if one in columns]
+        st.session_state[key] = {"selection": {"rows": chosen, "columns": heads, "cells": []}}
     st.dataframe(
         rows[columns],
         key=key,
         hide_index=True,
         height=min(HEIGHT, 37 + 35 * max(2, len(rows))),
         on_select=lambda: _select(key, ids),
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-column"],
         column_config=_config(),
     )
 
 
 def _select(key: str, ids: list[int]) -> None:
     """Rows → selection; those selected earlier that the table does not show stay selected."""
-    rows = st.session_state[key]["selection"]["rows"]
+    told = st.session_state[key]["selection"]
+    rows, places = told["rows"], {one: place for place, one in enumerate(ids)}
+    shown = sorted(places[one] for one in selecting.now() if one in places)
+    head = told["columns"][0] if told["columns"] else None
+    before, st.session_state[_HEAD] = st.session_state.get(_HEAD), head
+    # A head that is pressed again comes as let go; neither is a word on the rows.
+    pressed = head or before
+    if pressed and (head not in (None, before) or sorted(rows) == shown):
+        _order(pressed)
+        return
     there = set(ids)
     hidden = [one for one in selecting.now() if one not in there]
     selecting.take([*hidden, *(ids[row] for row in rows if row < len(ids))])
     st.session_state["rows_drawn"] = (hash(tuple(ids)), address.word("sel", ""))
 
 
+def _order(by: str) -> None:
+    """Order by a column, the other way round where it is so already."""
+    before, usual = address.word("sort", "instance_id"), by == "instance_id"
+    rising = usual if by != before else not words.on("up", default=usual)
+    address.change(sort=None if usual else by, up=None if rising == usual else str(int(rising)))
+
+
 def _config() -> dict[str, Any]:
     """How each column is shown: its title with its unit, its definition as a tip."""
     found: dict[str, Any] = {}
+    by = address.word("sort", "instance_id")
+    arrow = {by: " ↑" if words.on("up", default=by == "instance_id") else " ↓"}
     for column in COLUMNS:
-        name, tip = _head(column.name), column.definition
+        name, tip = _head(column.name) + arrow.get(column.name, ""), column.definition
         if column.dtype == "float64":
             found[column.name] = st.column_config.NumberColumn(name, help=tip, format="%.4g")
         elif column.dtype in ("bool", "boolean"):
@@ -161,6 +196,7 @@ def _steps(at: Here, rows: pd.DataFrame) -> None:
 
 
 def _step(ids: list[int], by: int) -> None:
-    found = selecting.step(ids, by)
+    first = gallery.first(len(ids)) if address.word("show", VIEWS[0]) == "Gallery" else 0
+    found = selecting.step(ids, by, first=first)
     if found is not None:
         gallery.turn(ids.index(found) // gallery.PAGE + 1, len(ids))

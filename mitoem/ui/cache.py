@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -50,6 +51,11 @@ def volume(name: str) -> Volume:
     except VolumeNotFound as error:
         known = ", ".join(volume_names()) or "none"
         raise VolumeNotFound(f"no volume {name!r} here; there are: {known}") from error
+
+
+def synthetic(names: Iterable[str]) -> list[str]:
+    """Those of the named volumes that are phantoms, each once."""
+    return [name for name in dict.fromkeys(names) if volume(name).info.synthetic]
 
 
 def table(of: Volume, labels: str) -> pd.DataFrame:

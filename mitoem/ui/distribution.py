@@ -55,6 +55,7 @@ def plot(
         key=f"plot_{kind.lower()}",
         stem=f"{at.info.name}_{at.view.labels}_{kind.lower()}_{column}",
         code=code(at, kind, column, other, group=group, look=look),
+        synthetic=cache.synthetic([at.info.name, *(_others(at) if group == "volume" else [])]),
         on_box=partial(_narrow, column, other),
         on_pick=partial(_pick, at.info.name if group == "volume" else None),
         on_reset=partial(_widen, column, other),
@@ -103,8 +104,8 @@ def draw(
 ) -> Figure:
     """The figure of these rows."""
     if kind == "ECDF":
-        sets = figures.by_group(table, group) if group else {"": table}
-        return figures.ecdf(sets or {"": table}, column, **look)
+        sets = figures.by_group(table, group, look.get("behind"))
+        return figures.ecdf(sets or {"": table}, column, group=group, **look)
     if kind == "Scatter":
         return figures.scatter(table, column, other or column, group=group, **look)
     return figures.histogram(table, column, group=group, **look)
@@ -133,8 +134,9 @@ def code(
     options = {k: v for k, v in look.items() if k != "behind"}
     told = [f"{name}={value!r}" for name, value in options.items() if value != ()]
     told += ["behind=whole"] if "behind" in look else []
-    told += [f"group={group!r}"] if group and kind != "ECDF" else []
-    rows = f"figures.by_group(table, {group!r})" if group else '{"": table}'
+    told += [f"group={group!r}"] if group else []
+    whole = ", whole" if "behind" in look else ""
+    rows = f"figures.by_group(table, {group!r}{whole})" if group else '{"": table}'
     first = rows if kind == "ECDF" else "table"
     call = {"ECDF": "ecdf", "Scatter": "scatter", "Histogram": "histogram"}[kind]
     measures = ", ".join(repr(one) for one in (column, other) if one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+import math
 import re
 
 import pandas as pd
@@ -128,7 +130,11 @@ def adder(table: pd.DataFrame, measured: frozenset[str]) -> None:
     with st.popover("Add", icon=":material/add:", help="Add a condition"):
         names = [one.name for one in COLUMNS if one.name in measured]
         column = st.selectbox(
-            "Column", names, index=names.index("volume_um3"), format_func=figures.title
+            "Column",
+            names,
+            index=names.index("volume_um3"),
+            key="add_column",
+            format_func=figures.title,
         )
         choices = _CHOICES.get(column) or _named(table, column)
         if choices:
@@ -141,12 +147,11 @@ def adder(table: pd.DataFrame, measured: frozenset[str]) -> None:
         values = table[column].dropna().astype(float)
         low, high = float(values.min()), float(values.max())
         left, right = st.columns(2)
-        least = left.number_input("From", value=low, format="%.4g", key=f"add_low_{column}")
-        most = right.number_input("To", value=high, format="%.4g", key=f"add_high_{column}")
+        left.number_input("From", value=low, format="%.4g", key=f"add_low_{column}")
+        right.number_input("To", value=high, format="%.4g", key=f"add_high_{column}")
         st.button(
-            "Add", key="add_range", type="primary", disabled=least > most,
-            on_click=add_range, args=(column, least, most),
-        )  # fmt: skip
+            "Add", key="add_range", type="primary", on_click=_add_ends, args=(column, low, high)
+        )
 
 
 def _named(table: pd.DataFrame, column: str) -> dict[str, str]:
@@ -175,9 +180,34 @@ def expression(*, complete_only: bool) -> str:
     return str(now() & filters.parse("not touches_border"))
 
 
+def _add_ends(column: str, low: float, high: float) -> None:
+    """Bound a column by what a person wrote in place of its least and largest value."""
+    least, most = (float(st.session_state[f"add_{end}_{column}"]) for end in ("low", "high"))
+    if least > most:
+        st.toast(f"Nothing lies from {least:g} to {most:g}.", icon=":material/error:")
+    elif (least, most) == (low, high):
+        add_range(column, low, high)
+    else:
+        ends = (None if least == low else least, None if most == high else most)
+        _write(str(now().ranged(column, *ends)))
+
+
 def add_range(column: str, low: float, high: float) -> None:
-    """Narrow the filter to a range of a column, in place of an earlier range of it."""
-    _write(str(now().ranged(column, float(f"{low:.4g}"), float(f"{high:.4g}"))))
+    """Narrow the filter to a range drawn on a plot, in place of an earlier range of the column."""
+    _write(str(now().ranged(column, *outwards(low, high))))
+
+
+def outwards(low: float, high: float) -> tuple[float, float]:
+    """A range in short numbers that leaves nothing of it out: to a thousandth of its width.
+
+    >>> outwards(0.0123456, 0.4567891)
+    (0.01234, 0.4568)
+    """
+    width = high - low
+    digits = 3 + max(math.ceil(math.log10(max(abs(low), abs(high)) / width)) if width else 1, 1)
+    short = decimal.Context(prec=min(digits, 17), rounding=decimal.ROUND_FLOOR)
+    over = decimal.Context(prec=min(digits, 17), rounding=decimal.ROUND_CEILING)
+    return float(short.create_decimal(low)), float(over.create_decimal(high))
 
 
 def drop_range(column: str) -> None:
@@ -189,7 +219,10 @@ def note(at: Here) -> None:
     """On Explore: that a filter is in force, what it keeps, and the way to be rid of it."""
     try:
         table = cache.table(at.volume, at.view.labels or "")
-        told = f"{int(now().apply(table).sum()):,} of {len(table):,} instances"
+        kept = now().apply(table)
+        cut = int((kept & table["touches_border"].to_numpy(bool)).sum())
+        told = f"{int(kept.sum()):,} of {len(table):,} instances"
+        told += f", {cut:,} of them cut by a face" if cut else ""
     except MitoEMError:
         told = "these labels are not measured: every instance is shown"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):

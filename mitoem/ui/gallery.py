@@ -31,8 +31,13 @@ _CSS = """
   color: var(--st-text-color); background: var(--st-secondary-background-color);
   border: 1px solid transparent; border-radius: .35rem; text-align: left; font: inherit;
   font-size: .8rem; line-height: 1.25; }
-.gallery .card img { width: 100%; aspect-ratio: 390 / 128; border-radius: .2rem;
+.gallery .card > .planes { position: relative; display: block; }
+.gallery .card img { display: block; width: 100%; aspect-ratio: 390 / 128; border-radius: .2rem;
   background: #14181b; }
+.gallery .card i { position: absolute; bottom: 0; padding: 0 .25rem; border-radius: 0 .2rem 0 0;
+  font: 600 .6rem/1.5 var(--st-font); color: #e8edf1; background: #14181bb3; }
+.gallery .card i:nth-of-type(2) { left: calc(131 / 390 * 100%); }
+.gallery .card i:nth-of-type(3) { left: calc(262 / 390 * 100%); }
 .gallery .card > span { display: flex; flex-wrap: wrap; gap: 0 .6rem;
   font-variant-numeric: tabular-nums; }
 .gallery .card em { font-style: normal; opacity: .75; border-bottom: 1px dashed currentColor; }
@@ -65,6 +70,11 @@ def show(at: Here, rows: pd.DataFrame, measures: Sequence[str]) -> None:
     )
     if pages > 1:
         _pager(page, pages, len(rows))
+
+
+def first(rows: int) -> int:
+    """The place, in the order of the rows, of the first picture in view."""
+    return (number(max(1, -(-rows // PAGE))) - 1) * PAGE
 
 
 def number(pages: int) -> int:

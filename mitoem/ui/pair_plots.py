@@ -11,7 +11,7 @@ from plotly.graph_objects import Figure
 from mitoem import effects, figures
 from mitoem.effects import Components
 from mitoem.errors import RequestInvalid
-from mitoem.ui import comparison, distribution, effect_table, mapping, plots, words
+from mitoem.ui import cache, comparison, distribution, effect_table, mapping, plots, words
 from mitoem.ui.address import Here
 from mitoem.ui.comparison import Pair
 
@@ -56,6 +56,7 @@ def panel(at: Here, pair: Pair, measure: str) -> None:
         key=f"compare_{chosen.call}",
         stem=f"compare_{pair.a}_{pair.b}_{chosen.call}".replace("/", "-"),
         code=code(pair, chosen),
+        synthetic=cache.synthetic([one.partition("/")[0] for one in (pair.a, pair.b)]),
         **(mapping.acts(pair, figure, of) if chosen.is_map else {}),
     )
     if chosen.is_map:

@@ -6,7 +6,7 @@ changes, which flickers, and saves in one format alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -43,19 +43,24 @@ def draw(
     key: str,
     stem: str,
     code: str,
+    synthetic: Sequence[str] = (),
     on_box: Callable[[Told], None] | None = None,
     on_pick: Callable[[Told], None] | None = None,
     on_reset: Callable[[], None] | None = None,
 ) -> None:
     """Draw a plot, and below it what saves its numbers and the Python that makes it.
 
-    ``stem``: name of saved files without their ending; ``code``: the snippet. ``on_box`` gets the
+    ``stem``: name of saved files without their ending; ``code``: the snippet; ``synthetic``: the
+    volumes drawn that are phantoms, which the caption, files and numbers say. ``on_box`` gets the
     box drawn on it, ``{"x": [low, high], "y": [low, high]}`` in data units; ``on_pick`` a pressed
     point, ``{"id": instance, "of": its trace's meta, "add": shift is held}``; ``on_reset`` is
     called on a double click. All three are callbacks: they run before the page does.
     """
     figure.update_layout(font_family=style.FONT)
-    caption = figure.layout.annotations[0].text if figure.layout.annotations else ""
+    if synthetic:
+        stem += "_synthetic"
+        figure.layout.annotations[0].text = f"{_phantoms(synthetic)} · {_caption(figure)}"
+    caption = _caption(figure)
     _component()(
         key=key,
         data={
@@ -71,7 +76,7 @@ def draw(
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
             "Numbers",
-            lambda: figures.drawn_numbers(figure).to_csv(index=False).encode(),
+            lambda: _numbers(figure, synthetic),
             file_name=f"{stem}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -81,6 +86,22 @@ def draw(
             type="tertiary",
         )
         snippets.offer(code)
+
+
+def _caption(figure: Figure) -> str:
+    return str(figure.layout.annotations[0].text) if figure.layout.annotations else ""
+
+
+def _phantoms(names: Sequence[str]) -> str:
+    return f"synthetic phantom{'s' * (len(names) > 1)}: {', '.join(names)}"
+
+
+def _numbers(figure: Figure, synthetic: Sequence[str]) -> bytes:
+    """What the plot draws, as CSV; a column says so where phantoms are among it."""
+    table = figures.drawn_numbers(figure)
+    if synthetic:
+        table = table.assign(contains=_phantoms(synthetic))
+    return table.to_csv(index=False).encode()
 
 
 def _told(key: str, name: str) -> Told:

@@ -94,7 +94,10 @@ def curve(volume: str, truth: str, found: Mapping[str, Found]) -> None:
         for name in found
     )
     code += 'figure = figures.ap_curve(curves)\nfigure.write_html("average_precision.html")'
-    plots.draw(figure, key="ap_curve", stem="average_precision", code=code)
+    plots.draw(
+        figure, key="ap_curve", stem="average_precision", code=code,
+        synthetic=cache.synthetic([volume]),
+    )  # fmt: skip
 
 
 def _groups(found: Mapping[str, Found], key: str) -> None:

@@ -28,13 +28,16 @@ def press(instance_id: int, *, add: bool) -> None:
     take(others if len(others) < len(now()) else [*others, instance_id])
 
 
-def step(order: Sequence[int], by: int) -> int | None:
-    """Select the one ``by`` places on in an order, which is a ring; returns its id."""
+def step(order: Sequence[int], by: int, *, first: int = 0) -> int | None:
+    """Select the one ``by`` places on in an order, which is a ring; returns its id.
+
+    ``first``: the place to begin at where nothing of the order is selected.
+    """
     if not order:
         return None
     places = {one: place for place, one in enumerate(order)}
     chosen = [places[one] for one in now() if one in places]
-    last = (chosen[-1] if by > 0 else chosen[0]) if chosen else (-1 if by > 0 else 0)
+    last = (chosen[-1] if by > 0 else chosen[0]) if chosen else first - (by > 0)
     found = order[(last + by) % len(order)]
     take([found])
     return found

@@ -18,8 +18,16 @@ _CSS = """
 <style>
 .stMainBlockContainer { padding: 3.2rem 2rem 1rem; max-width: 1900px; }
 [data-testid="stHeader"], [data-testid="stHeader"] > * { height: 3rem; min-height: 3rem; }
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; }
-[data-testid="stCaptionContainer"] { opacity: .74; }
+[data-testid="stCaptionContainer"] { opacity: 1;
+  color: color-mix(in srgb, light-dark(#17212a, #e6ecee) 74%, transparent); }
+[data-testid="stCaptionContainer"] :not(a) { color: inherit; }
+[data-testid="stCode"] .token:is(.comment, .punctuation) {
+  color: light-dark(#5a676f, #93a4ac) !important; }
+[data-testid="stCode"] .token.operator { color: light-dark(#a34700, #f0a35e) !important; }
+[data-testid="stCode"] .token.string { color: light-dark(#0a6b4a, #43c59e) !important; }
+[data-testid="stCode"] .token:is(.parameter, .variable) {
+  color: light-dark(#0069a8, #5cc3ee) !important; }
+[data-testid="stCode"] .token.function { color: light-dark(#0b5cad, #7ab8ff) !important; }
 [data-testid="stAppDeployButton"] { display: none; }
 .st-key-frame { padding-bottom: .4rem; margin-bottom: -.35rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent);
@@ -31,6 +39,10 @@ _CSS = """
 [class*="st-key-facts_"] :is(th, td):nth-child(5) { width: 8%; }
 [class*="st-key-facts_"] :is(th, td):nth-child(6) { width: 21%; }
 [class*="st-key-facts_"] table { table-layout: fixed; }
+[class*="st-key-rows_"] [data-testid="stElementToolbar"],
+body:has([class*="st-key-rows_"] [data-testid="stDataFrame"])
+  [data-testid="stDataFrameColumnMenu"] [role="menu"] > :is(:nth-child(2), :nth-child(3)) {
+  display: none; } /* the page has columns, downloads and an order of its own */
 .st-key-filter_chips button { min-height: 1.7rem; padding: 0 .55rem; font-size: .8rem; }
 .st-key-filter_chips button p { font-size: .8rem; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; row-gap: .25rem; }

@@ -111,6 +111,24 @@ def test_a_box_on_a_scatter_filters_both_measures_and_a_point_is_selected(
     expect(page.get_by_role("button", name="1 selected")).to_be_visible()
 
 
+def test_a_head_orders_by_its_column_and_pressed_again_the_other_way_round(
+    page: Page, whole: pd.DataFrame
+) -> None:
+    page.goto("/instances?volume=phantom-h&cut=0")
+    drawn(page)
+    grid = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert grid is not None
+    for expected in ({"sort": "volume_um3"}, {"sort": "volume_um3", "up": "1"}):
+        page.mouse.click(grid["x"] + 110, grid["y"] + 15)
+        page.wait_for_url(re.compile("up=1" if "up" in expected else "sort=volume_um3"))
+        rest(page)
+        assert expected.items() <= words(page).items()
+    select_row(page, 0)
+    smallest = int(whole.sort_values("volume_um3")["instance_id"].iloc[0])
+    page.wait_for_url(re.compile(f"sel={smallest}(&|$)"))
+    assert words(page)["up"] == "1"
+
+
 def test_a_row_selects_its_instance_and_explore_shows_what_the_filter_keeps(
     page: Page, browser_root: Path
 ) -> None:
@@ -230,6 +248,61 @@ def test_3d_shows_the_rows_and_a_row_is_found_by_its_id(page: Page, whole: pd.Da
     expect(page.get_by_text("No instance 999999")).to_be_visible()
 
 
+SEEN = """(root) => {
+  const { scene } = root.viewer, gl = scene.plot._fullLayout?.scene?._scene;
+  const { eye, center, up } = gl?.getCamera() ?? {};
+  return { ids: scene.plot.data?.map((one) => one.meta) ?? [], camera: eye && [eye, center, up]
+    .flatMap((one) => [one.x, one.y, one.z]) };
+}"""
+"""What the 3-D view draws, and where from."""
+
+NEAREST = """(root) => {
+  const { plot, overview } = root.viewer.scene, { mesh, ends } = overview;
+  const { glplot, dataScale } = plot._fullLayout.scene._scene, box = glplot.canvas.getBoundingClientRect();
+  const by = (m, v) => [0, 1, 2, 3].map((r) => m[r] * v[0] + m[4 + r] * v[1] + m[8 + r] * v[2] + m[12 + r] * v[3]);
+  let best = { depth: Infinity };
+  for (let n = 0; n < mesh.x.length; n += 1) {
+    const point = [mesh.x[n], mesh.y[n], mesh.z[n]].map((one, axis) => one * dataScale[axis]).concat(1);
+    const { model, view, projection } = glplot.cameraParams;
+    const [x, y, z, w] = by(projection, by(view, by(model, point)));
+    if (z / w < best.depth) best = { depth: z / w, n, x: box.left + (0.5 + x / w / 2) * box.width,
+      y: box.top + (0.5 - y / w / 2) * box.height };
+  }
+  return { ...best, id: ends.find((end) => best.n < end.vertices).id };
+}"""  # noqa: E501
+"""The point of a mesh that nothing can hide, on the page, and the instance that it is of."""
+
+
+def test_a_click_in_3d_selects_what_lies_there_and_the_camera_stays(page: Page) -> None:
+    page.goto("/instances?volume=phantom-h&cut=0&show=3-D")
+    rest(page)
+    view = page.locator(".viewer.bare")
+    view.wait_for()
+
+    def seen(mesh: object) -> list[float]:
+        """Where the camera is once a mesh is drawn."""
+        for _ in range(200):
+            told = view.evaluate(SEEN)
+            if mesh in told["ids"]:
+                return list(told["camera"])
+            page.wait_for_timeout(50)
+        raise AssertionError(f"{mesh} is not drawn")
+
+    before = seen("all")
+    page.wait_for_timeout(500)
+    place = view.evaluate(NEAREST)
+    page.mouse.click(place["x"], place["y"])
+    page.wait_for_url(re.compile(f"sel={place['id']}(&|$)"))
+    assert seen(place["id"]) == pytest.approx(before, abs=1e-6)
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(500)
+    moved = seen("all")
+    assert moved != pytest.approx(before, abs=0.05)
+    button(page, "Next")()
+    page.wait_for_url(lambda url: f"sel={place['id']}" not in url)
+    assert seen(int(words(page)["sel"])) == pytest.approx(moved, abs=1e-6)
+
+
 def test_parts_of_the_filter_are_chips_that_can_be_taken_away(page: Page) -> None:
     page.goto("/instances?volume=phantom-r&cut=0&f=instance_id <= 4 and volume_um3 > 0")
     rest(page)
@@ -237,9 +310,10 @@ def test_parts_of_the_filter_are_chips_that_can_be_taken_away(page: Page) -> Non
     page.wait_for_url(lambda url: "volume_um3" not in url)
     assert words(page)["f"] == "instance_id <= 4"
     button(page, "Add")()
+    page.get_by_label("From").fill("0.02")
     page.get_by_role("button", name="Add", exact=True).last.click()
     page.wait_for_url(re.compile("volume_um3"))
-    assert words(page)["f"].startswith("instance_id <= 4 and ")
+    assert words(page)["f"] == "instance_id <= 4 and volume_um3 >= 0.02"
 
 
 def test_a_bad_filter_is_told_under_the_box_and_the_rows_stay(page: Page) -> None:
@@ -298,11 +372,15 @@ def test_a_plot_is_saved_as_svg_png_and_numbers(page: Page, whole: pd.DataFrame)
         with page.expect_download() as waiting:
             page.get_by_role("button", name=name).click()
         found[name] = Path(waiting.value.path()).read_bytes()
-        assert waiting.value.suggested_filename.startswith("phantom-h_truth_histogram_volume_um3.")
+        assert waiting.value.suggested_filename.startswith(
+            "phantom-h_truth_histogram_volume_um3_synthetic."
+        )
     assert found["SVG"].startswith(b"<svg") and "Volume (µm³)".encode() in found["SVG"]
     assert Image.open(io.BytesIO(found["PNG"])).width > 1000
     numbers = pd.read_csv(io.BytesIO(found["Numbers"]))
     assert numbers["Instances"].sum() == len(whole)
+    assert set(numbers["contains"]) == {"synthetic phantom: phantom-h"}
+    assert b"synthetic phantom: phantom-h" in found["SVG"]
 
 
 def test_the_snippet_of_a_card_runs(
