@@ -181,9 +181,9 @@ def just_set(name: str) -> bool:
 def enter(volume: str) -> None:
     """Go to another volume: no view, run or prediction of this one means anything there.
 
-    An upload goes on.
+    An upload goes on, and so does the filter: the columns are the same.
     """
-    of_volume = {*WORDS, *OWN["inference"], *OWN["evaluate"]} - {"upload"}
+    of_volume = {*WORDS, *OWN["inference"], *OWN["evaluate"]} - {"upload", "f"}
     others = {k: v for k, v in _words().items() if k not in of_volume}
     st.session_state[_WORDS] = others | {"volume": volume}
     st.session_state[_ACTED] = True

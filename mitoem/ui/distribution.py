@@ -53,7 +53,8 @@ def plot(
     plots.draw(
         figure,
         key=f"plot_{kind.lower()}",
-        stem=f"{at.info.name}_{at.view.labels}_{kind.lower()}_{column}",
+        stem=f"{at.info.name}_{at.view.labels}_{kind.lower()}_{column}"
+        + (f"_{other}" if other else ""),
         code=code(at, kind, column, other, group=group, look=look),
         synthetic=cache.synthetic([at.info.name, *(_others(at) if group == "volume" else [])]),
         on_box=partial(_narrow, column, other),

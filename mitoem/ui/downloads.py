@@ -115,9 +115,9 @@ def _stem(at: Here) -> str:
 def _code(at: Here, expression: str) -> str:
     read = snippets.table(at.info.name, at.view.labels or "", expression)
     lines = ["import mitoem", "", read, 'table.to_csv("instances.csv", index=False)']
-    for one in at.view.sel[:1]:
-        mesh = f"mitoem.mesh({at.info.name!r}, {at.view.labels!r}, {one})"
-        lines += [f"surface = {mesh}  # vertices (x, y, z) in µm"]
+    if ids := ", ".join(map(str, at.view.sel)):
+        mesh = f"mitoem.mesh({at.info.name!r}, {at.view.labels!r}, one)"
+        lines += [f"surfaces = [{mesh} for one in [{ids}]]  # vertices (x, y, z) in µm"]
     return "\n".join(lines)
 
 

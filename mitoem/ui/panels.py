@@ -130,7 +130,8 @@ def notices(lines: Sequence[str]) -> None:
     if len(lines) <= UNFOLDED:
         st.warning("  \n".join(map(facts.plain, lines)), icon=":material/link_off:")
         return
-    title = f"{len(lines)} words of this link could not be had as they were asked"
+    words = ", ".join(dict.fromkeys(line.partition("=")[0] for line in lines))
+    title = f"{len(lines)} words of this link could not be had as they were asked: {words}"
     with st.expander(title, icon=":material/link_off:"):
         st.text("\n".join(lines))
 

@@ -24,9 +24,10 @@ _HTML = """
 """
 
 _CSS = """
-.mitoem-plot { position: relative; }
+.mitoem-plot { position: relative; min-height: 23rem; }
+.mitoem-plot:not([data-drawn]) .save { visibility: hidden; }
 .mitoem-plot .main-svg { will-change: transform; }
-.mitoem-plot .save { position: absolute; bottom: 2.9rem; right: 0; display: flex; gap: .25rem; }
+.mitoem-plot .save { position: absolute; right: 0; display: flex; gap: .25rem; }
 .mitoem-plot .save button { font: inherit; font-size: .72rem; line-height: 1; padding: .28rem .4rem;
   color: var(--st-text-color); opacity: .62; background: none; cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: .25rem; }
@@ -59,7 +60,7 @@ def draw(
     figure.update_layout(font_family=style.FONT)
     if synthetic:
         stem += "_synthetic"
-        figure.layout.annotations[0].text = f"{_phantoms(synthetic)} · {_caption(figure)}"
+        _say_on_top(figure, _phantoms(synthetic))
     caption = _caption(figure)
     _component()(
         key=key,
@@ -90,6 +91,13 @@ def draw(
 
 def _caption(figure: Figure) -> str:
     return str(figure.layout.annotations[0].text) if figure.layout.annotations else ""
+
+
+def _say_on_top(figure: Figure, line: str) -> None:
+    """A first line of the caption: beside its only line, or above several."""
+    before = _caption(figure)
+    mark = "<br>" if "<br>" in before else " · "
+    figure.layout.annotations[0].text = f"{line}{mark}{before}"
 
 
 def _phantoms(names: Sequence[str]) -> str:

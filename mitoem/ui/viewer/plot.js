@@ -21,12 +21,17 @@ import { PLOTLY_URL, loadPlotly } from "./library.js";
 const plots = new WeakMap();
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
+/** A caption: mean width of its characters, height of a line, room to its left; usual room below a plot, px. */
+const CHARACTER = 6, LINE = 16, BESIDE = 90, BELOW = 96;
+/** Pixels from the axis to the foot of its title, beside which the buttons lie. */
+const TITLE = 52;
 const SCALE = { svg: 1, png: 3 };
 
 /** @param {Component} component @returns {Promise<() => void>} */
 export async function attach(component) {
   const root = /** @type {HTMLElement} */ (component.parentElement.querySelector(".mitoem-plot"));
   const holder = /** @type {any} */ (root.querySelector(".figure"));
+  const buttons = /** @type {HTMLElement} */ (root.querySelector(".save"));
   const Plotly = await loadPlotly(PLOTLY_URL);
   const before = plots.get(holder);
   plots.set(holder, { shown: component.data.figure, component });
@@ -34,6 +39,8 @@ export async function attach(component) {
     if (before) await shownFirst();
     if (plots.get(holder)?.component !== component) return () => {};
     const { data, layout } = JSON.parse(component.data.figure);
+    breakCaption(layout, root.clientWidth);
+    buttons.style.bottom = `${(layout.margin?.b ?? BELOW) - TITLE}px`;
     holder.setAttribute("aria-label", component.data.said);
     root.style.minHeight = `${layout.height}px`;
     await Plotly.react(holder, data, { ...layout, selections: [], autosize: true }, CONFIG);
@@ -62,6 +69,29 @@ function shownFirst() {
     requestAnimationFrame(() => setTimeout(resolve));
     setTimeout(resolve, 100);
   });
+}
+
+/**
+ * Breaks the lines of the caption, the first annotation, where the plot ends; it grows as they need.
+ * @param {any} layout @param {number} width
+ */
+function breakCaption(layout, width) {
+  const caption = layout.annotations?.[0];
+  if (!caption || !width) return;
+  const most = Math.floor((width - BESIDE) / CHARACTER), lines = caption.text.split("<br>");
+  const broken = lines.flatMap((/** @type {string} */ line) => {
+    const parts = [""];
+    for (const word of line.split(" ")) {
+      const last = parts[parts.length - 1];
+      if (last && last.length + word.length > most) parts.push(word);
+      else parts[parts.length - 1] = last ? `${last} ${word}` : word;
+    }
+    return parts;
+  });
+  caption.text = broken.join("<br>");
+  const below = layout.margin?.b ?? BELOW, more = Math.max(0, TITLE + LINE * broken.length - below);
+  layout.margin = { ...layout.margin, b: below + more };
+  layout.height += more;
 }
 
 /** @param {any} holder @param {any} Plotly */
