@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,46 @@ def test_a_thumbnail_shows_the_body_in_the_middle_of_three_planes(site: Site) ->
         f"{LABELS}/thumbnails/{BALL}.jpg", headers={"If-None-Match": answer.headers["etag"]}
     )
     assert again.status_code == 304
+
+
+def bodies() -> np.ndarray:
+    """3: two balls on a thin neck, in which the middle lies; 4: a half ring, beside it."""
+    z, y, x = (i * v for i, v in zip(np.ogrid[:48, :240, :240], (30.0, 8.0, 8.0), strict=True))
+    labels = np.zeros((48, 240, 240), np.uint16)
+    for end, radius in ((350.0, 240.0), (950.0, 200.0)):
+        labels[(z - end) ** 2 + (y - end) ** 2 + (x - end) ** 2 < radius**2] = 3
+    along = (z + y + x) / 3
+    neck = (z - along) ** 2 + (y - along) ** 2 + (x - along) ** 2 < 30**2
+    labels[neck & (along > 350) & (along < 950)] = 3
+    ring = (np.hypot(y - 1400, x - 700) - 350) ** 2 + (z - 1000) ** 2 < 120**2
+    labels[ring & (x < 800)] = 4
+    return labels
+
+
+@pytest.mark.parametrize("instance_id", [3, 4])
+def test_each_plane_of_a_thumbnail_cuts_the_body_where_it_is_widest(
+    instance_id: int, tmp_path: Path
+) -> None:
+    labels = bodies()
+    np.savez(tmp_path / "image.npz", image=np.full(labels.shape, 128, np.uint8))
+    np.savez(tmp_path / "labels.npz", labels=labels)
+    volume = mitoem.ingest(
+        "two", tmp_path / "image.npz", labels=[tmp_path / "labels.npz"],
+        voxel_size=(30.0, 8.0, 8.0), data=tmp_path / "root",
+    )  # fmt: skip
+    mask = labels == instance_id
+    box = front.instance_box(volume, "truth", instance_id, data=tmp_path / "root")
+    middle = tuple((a + b) // 2 for a, b in zip(box.start, box.stop, strict=True))
+    thin = []
+    picture = front.thumbnail(volume, "truth", instance_id, box=box).astype(int)
+    pixel = (front.field_nm(box, (30.0, 8.0, 8.0)) / EDGE) ** 2
+    for axis, face in enumerate((64.0, 240.0, 240.0)):
+        left = axis * (EDGE + GAP)
+        seen = (np.ptp(picture[:, left : left + EDGE], axis=2) > 30).sum() * pixel
+        areas = mask.sum(tuple({0, 1, 2} - {axis})) * face
+        assert seen == pytest.approx(areas.max(), rel=0.1)
+        thin.append(areas[middle[axis]] / areas.max())
+    assert min(thin) < 0.5, "planes through the middle would show less"
 
 
 @pytest.mark.parametrize(("instance", "status"), [("77777", 404), ("x", 400), ("-1", 400)])

@@ -20,6 +20,8 @@ import { show } from "./api.js";
  * @property {(name: string, value: any) => void} setTriggerValue
  */
 
+const PLANES = ["XY", "XZ", "YZ"];
+
 const AWAY = { ArrowRight: 1, ArrowDown: 1, n: 1, ArrowLeft: -1, ArrowUp: -1, p: -1 };
 
 /** @type {WeakMap<HTMLElement, {component: Component, shown: string}>} */
@@ -74,11 +76,19 @@ function figure({ id, lines, cut }, { place, version }) {
   card.dataset.id = String(id);
   const image = new Image();
   image.loading = "lazy";
-  image.alt = `Planes z, y and x through instance ${id}`;
+  image.alt = `Planes XY, XZ and YZ through instance ${id}`;
   show(image, `${place}/${id}.jpg?v=${encodeURIComponent(version)}`, () => {
     card.classList.add("failed");
     image.alt = "This picture did not load";
   });
+  const planes = document.createElement("span");
+  planes.className = "planes";
+  planes.append(image, ...PLANES.map((plane) => {
+    const letters = document.createElement("i");
+    letters.textContent = plane;
+    letters.ariaHidden = "true";
+    return letters;
+  }));
   const text = document.createElement("span");
   const name = document.createElement("b");
   name.textContent = `#${id}`;
@@ -92,6 +102,6 @@ function figure({ id, lines, cut }, { place, version }) {
     mark.textContent = "cut";
     text.append(mark);
   }
-  card.append(image, text);
+  card.append(planes, text);
   return card;
 }

@@ -1,7 +1,7 @@
 /**
  * The 3-D pane: selected instances as meshes, the three planes and the volume as wire boxes, axes
  * in µm. Drawn by plotly.js, which is loaded when the pane is first seen. The camera goes to what is
- * selected until a person moves it; from then on it is theirs.
+ * selected until a person moves it; from then on it is theirs. Among all instances it stays.
  */
 
 /** @import { Api } from "./api.js" */
@@ -24,10 +24,20 @@ function camera(edges) {
   return look({ x: 0, y: 0.2 * radius, z: 0 }, 2.5 * radius);
 }
 
-/** @param {{x: number, y: number, z: number}} center @param {number} distance */
+/** @param {Point} center @param {number} distance */
 function look(center, distance) {
-  const eye = { x: center.x - 0.47 * distance, y: center.y - 0.42 * distance, z: center.z - 0.78 * distance };
-  return { up: { x: 0, y: -1, z: 0 }, center, eye };
+  const [x, y, z] = [-0.47, -0.42, -0.78];
+  const eye = { x: center.x + x * distance, y: center.y + y * distance, z: center.z + z * distance };
+  const [level, long] = [Math.hypot(x, z), Math.hypot(x, y, z)];
+  const up = { x: (x * y) / level / long, y: -level / long, z: (y * z) / level / long }; // square to the view
+  return { up, center, eye };
+}
+
+/** @typedef {{x: number, y: number, z: number}} Point */
+
+/** @param {Point} a @param {Point} b */
+function apart(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y, a.z - b.z);
 }
 
 /**
@@ -131,22 +141,33 @@ export class Scene {
     else if (!state.selected.length && !all) this.say("Double-click an instance to see it here");
     else if (loading) this.say(`Loading ${loading} of ${meshes.length} meshes …`);
     else this.say(failed.length ? `${failed.length} of ${meshes.length} meshes failed: ${failed[0].error}` : "");
-    if (!this.held && !loading) this.camera = ready.length ? closeUp(this.edges, ready) : camera(this.edges);
+    this.watch();
+    if (!this.held && !this.overview.on && !loading) this.camera = ready.length ? closeUp(this.edges, ready) : camera(this.edges);
     await Plotly.react(this.plot, [...this.frames(), ...(all ? [all] : []), ...ready], this.layout(), {
       displayModeBar: false, responsive: false, scrollZoom: true,
     });
     if (!this.made) {
       this.made = true;
-      /** @type {any} */ (this.plot).on("plotly_relayout", (/** @type {any} */ event) => {
-        const eye = event["scene.camera"]?.eye;
-        if (eye && Math.abs(eye.x - this.camera.eye.x) > 1e-6) this.held = true;
-      });
-      /** @type {any} */ (this.plot).on("plotly_click", (/** @type {any} */ event) => {
-        const point = event.points[0];
-        const id = point?.data?.meta === "all" ? this.overview.idAt(point.pointNumber) : point?.data?.meta;
-        if (id) this.press.hit(id);
-      });
+      for (const name of ["plotly_hover", "plotly_click"]) {
+        /** @type {any} */ (this.plot).on(name, (/** @type {any} */ event) => this.under(event.points[0]));
+      }
     }
+  }
+
+  /** What plotly.js found under the pointer; of a mesh coloured by triangles it numbers these. @param {any} point */
+  under(point) {
+    const { meta, i } = point?.data ?? {};
+    const id = meta === "all" ? this.overview.idAt(i[point.pointNumber]) : meta;
+    if (id) this.press.hit(id);
+  }
+
+  /** Take the camera from where a person has moved it. plotly.js tells of a turn of the wheel only at the next one. */
+  watch() {
+    const there = /** @type {any} */ (this.plot)._fullLayout?.scene?._scene?.getCamera();
+    if (!there) return;
+    if (["up", "eye", "center"].every((part) => apart(there[part], /** @type {any} */ (this.camera)[part]) < 1e-6)) return;
+    this.held = true;
+    this.camera = { up: there.up, center: there.center, eye: there.eye };
   }
 
   /** @param {number} id */
@@ -231,6 +252,7 @@ export class Scene {
   /** To the selection, and from there to the whole. */
   resetCamera() {
     if (!this.made) return;
+    this.watch();
     const whole = camera(this.edges);
     const ready = this.state.selected.map((id) => this.mesh(id).trace).filter(Boolean);
     const near = ready.length ? closeUp(this.edges, ready) : whole;
