@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def told(app: AppTest) -> str:
     return str(one).replace("\u00a0", " ")
 
 
+DELTA = "Cliff's delta [95 %]"
+
+
+def seen(app: AppTest) -> pd.DataFrame:
+    """The table of all measures, with usual spaces."""
+    (one,) = (one.value for one in app.table if DELTA in one.value)
+    return one.replace("\u00a0", " ", regex=True)
+
+
 @pytest.mark.usefixtures("small_data")
 def test_the_sentence_and_the_table_say_what_the_library_finds(
     tables: tuple[pd.DataFrame, pd.DataFrame],
@@ -48,13 +58,13 @@ def test_the_sentence_and_the_table_say_what_the_library_finds(
     fine(app)
     draw = effects.Draw(0.5, seed=5)
     found = effects.differences(*tables, ["volume_um3"], draw=draw, complete_only=False).iloc[0]
-    shown = app.dataframe[0].value
-    assert shown["Cliff's delta"].iloc[0] == pytest.approx(found["cliffs_delta"])
-    assert shown["n A"].iloc[0] == len(tables[0])
-    assert effect_table.estimate(found, "shift") == tuple(
-        shown[["Shift A − B", "Shift 95 %"]].iloc[0]
-    )
-    assert all(part in told(app) for part in effect_table.estimate(found, "cliffs_delta"))
+    shown = seen(app)
+    assert list(shown)[1:5] == ["n A", "n B", "Median A (IQR)", "Median B (IQR)"]
+    assert shown["n A"].iloc[0] == str(len(tables[0]))
+    assert shown["Median A (IQR)"].iloc[0].startswith(f"{found['median_a']:.2g} (")
+    for name, title in (("cliffs_delta", DELTA), ("shift", "Shift A − B [95 %]")):
+        said = " ".join(effect_table.estimate(found, name))
+        assert "[" in said and said == shown[title].iloc[0] and said in told(app)
     assert "µm³" in told(app)
     caption = next(one.value for one in app.caption if "replicates" in one.value)
     assert "1,000 replicates" in caption and "cubes of 0.5 µm" in caption and "seed 5" in caption
@@ -102,6 +112,16 @@ def row(delta: tuple[float, float, float], shift: tuple[float, float, float]) ->
             "Choose smaller blocks.",
         ),
         (row((0, 0, 0), (0, 0, 0)), "**No difference in volume**: Cliff's delta 0, shift 0 µm³."),
+        (
+            row((0.4, -0.0029, 0.68), (0.2, 0.0, 0.5)),
+            "**No clear difference in volume**: Cliff's delta +0.40 [−0.003, +0.68], "
+            "shift +0.20 [0.00, +0.50] µm³.",
+        ),
+        (
+            row((0.4, 1e-9, 0.68), (-1e-9, -0.3, 0.5)),
+            "**Volume of A is larger**: Cliff's delta +0.40 [+0.00, +0.68], "
+            "shift −0.00 [−0.30, +0.50] µm³.",
+        ),
     ],
 )
 def test_the_sentence_claims_no_more_than_the_interval_holds(
@@ -137,9 +157,8 @@ def test_every_snippet_of_the_compare_page_runs(query: dict[str, str], tmp_path:
     plot, table = run_each(app, tmp_path)
     assert (plot.suffix, table.name) == (".html", "compare.csv")
     found = pd.read_csv(table)
-    assert found["cliffs_delta"].tolist() == pytest.approx(
-        app.dataframe[0 if len(app.dataframe) == 1 else -1].value["Cliff's delta"].tolist()
-    )
+    shown = effect_table.shown(found).replace("\u00a0", " ", regex=True)
+    assert shown.to_dict("records") == seen(app).to_dict("records")
 
 
 def test_the_csv_names_sets_versions_draw_and_units(
@@ -183,7 +202,7 @@ def test_a_table_that_was_measured_again_has_new_numbers_at_once(own_root: Path)
     mitoem.measure("phantom-h", "guess", data=own_root)
     app = visit("compare", EVERY)
     fine(app)
-    assert app.dataframe[0].value["Cliff's delta"].iloc[0] == 0
+    assert seen(app)[DELTA].iloc[0] == "0"
     beside = own_root / "phantom-h" / "tables"
     note = provenance(beside, "guess") or {}
     frame = mitoem.table("phantom-h", "guess", data=own_root)
@@ -191,8 +210,51 @@ def test_a_table_that_was_measured_again_has_new_numbers_at_once(own_root: Path)
     write(beside, "guess", frame, provenance=note)
     app.run()
     fine(app)
-    assert app.dataframe[0].value["Cliff's delta"].iloc[0] == -1
+    assert seen(app)[DELTA].iloc[0] == "−1"
     assert "Volume of A is smaller" in told(app)
+
+
+def test_a_table_has_one_minus_sign_and_no_bound_that_reads_as_nothing(
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    names = [name for name in comparison.distribution.MEASURES if tables[0][name].notna().any()]
+    draw = effects.Draw(0.5, replicates=200)
+    found = effects.differences(*tables, names, draw=draw, complete_only=False)
+    found.loc[0, ["cliffs_delta_low", "shift_high"]] = -0.0029, 1e-5
+    cells = effect_table.shown(found).to_numpy(str).ravel().tolist()
+    assert any("−" in one for one in cells) and not any("-" in one for one in cells)
+    ends = [f"{what}_{end}" for what in ("cliffs_delta", "shift") for end in ("low", "high")]
+    zeros = [
+        bound for one in cells for bound in re.findall(r"(?<=[\[\u00a0])[+−]?0\.?0*(?=[,\]])", one)
+    ]
+    assert len(zeros) == int((found[ends] == 0).sum().sum())
+
+
+@pytest.mark.parametrize("cut", ["1", "0"])
+def test_a_set_without_instances_is_named_and_not_called_unmeasured(
+    own_root: Path, cut: str
+) -> None:
+    volume = mitoem.open_volume("phantom-h", data=own_root)
+    nothing = np.zeros_like(volume.read(layer="truth"))
+    mitoem.add_labels(volume, "nothing", nothing, kind="prediction", data=own_root)
+    mitoem.measure("phantom-h", "nothing", data=own_root)
+    app = visit("compare", {**EVERY, "cut": cut})
+    assert not app.exception
+    assert "Nothing to compare: B · phantom-h/nothing has no instance." in text(app)
+    assert "is not measured" not in text(app)
+
+
+def test_a_set_of_cut_instances_alone_says_how_to_include_them(
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    cut = tables[1].assign(touches_border=True)
+    pair = Pair(*SETS, (tables[0], cut), complete_only=True)
+    assert pair.lacking == (
+        "Nothing to compare: B · phantom-r/truth has no complete instance. Switch “complete only” "
+        f"off to include its {len(cut)} cut ones."
+    )
+    assert not Pair(*SETS, (tables[0], cut), complete_only=False).lacking
+    assert not Pair(*SETS, (tables[0], tables[0]), complete_only=False).lacking
 
 
 def test_fewer_instances_than_blocks_are_needed_is_said_as_such() -> None:

@@ -1,11 +1,12 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, mannwhitneyu
+from scipy.stats import bootstrap, mannwhitneyu, norm
 
 from mitoem import effects
 from mitoem.effects import Draw, Extent, Placed, cliffs_delta, hodges_lehmann, summary
@@ -82,21 +83,26 @@ def test_the_interval_holds_the_estimate_and_states_how_it_was_drawn() -> None:
     assert found.shift.value == hodges_lehmann(a.values, b.values)
 
 
-@given(st.integers(0, 1000))
-@settings(deadline=None, max_examples=10)
-def test_a_seed_gives_the_same_interval_whatever_the_order_of_the_rows(seed: int) -> None:
+@given(st.integers(0, 1000), st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_a_seed_gives_the_same_interval_whatever_the_order_of_the_rows(
+    seed: int, paired: bool
+) -> None:
     rng = np.random.default_rng(seed)
     a, b = tissue(rng, 60), tissue(rng, 50)
     order = rng.permutation(60)
     mixed = Placed(a.values[order], a.centroids[order])
-    draw = Draw(5.0, seed=seed, replicates=200)
+    draw = Draw(5.0, seed=seed, replicates=200, paired=paired)
     assert effects.difference(a, b, draw=draw) == effects.difference(mixed, b, draw=draw)
-    other = effects.difference(a, b, draw=Draw(5.0, seed=seed + 1, replicates=200))
+    other = effects.difference(a, b, draw=replace(draw, seed=seed + 1))
     assert other != effects.difference(a, b, draw=draw)
 
 
 def brute(a: Placed, b: Placed, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
-    """Delta and shift of every replicate, instance by instance."""
+    """Delta and shift of every replicate, pair by pair of the instances of the drawn blocks.
+
+    Of blocks drawn together, a block meets no repetition of itself.
+    """
     rng, counts = np.random.default_rng(draw.seed), []
     numbers = effects.block_numbers(a.centroids, b.centroids, edge=draw.edge)
     for of in numbers:
@@ -106,11 +112,31 @@ def brute(a: Placed, b: Placed, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
     (drawn_a, of_a), (drawn_b, of_b) = counts
     deltas, shifts = [], []
     for one_a, one_b in zip(drawn_a, drawn_a if draw.paired else drawn_b, strict=True):
-        x, y = np.repeat(a.values, one_a[of_a]), np.repeat(b.values, one_b[of_b])
+        (x, block_x, which_x), (y, block_y, which_y) = (
+            repeated(values, of, one)
+            for values, of, one in ((a.values, of_a, one_a), (b.values, of_b, one_b))
+        )
         if x.size and y.size:
-            deltas.append(cliffs_delta(x, y))
-            shifts.append(hodges_lehmann(x, y))
+            weights = np.ones((x.size, y.size))
+            if draw.paired:
+                alike = block_x[:, None] == block_y[None, :]
+                weights[alike & (which_x[:, None] != which_y[None, :])] = 0
+                weights[alike & (which_x[:, None] == which_y[None, :])] = 1 - 1 / one_a.size
+            apart = x[:, None] - y[None, :]
+            deltas.append(np.average(np.sign(apart), weights=weights))
+            order = np.argsort(apart, axis=None)
+            below = np.cumsum(weights.ravel()[order])
+            shifts.append(apart.ravel()[order][np.searchsorted(below, below[-1] / 2)])
     return np.array(deltas), np.array(shifts)
+
+
+def repeated(
+    values: np.ndarray, of: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values of blocks drawn some times; the block of each, and which of its drawings it is."""
+    which = [np.arange(times[block]) for block in of]
+    found = [np.repeat(one, times[of]) for one in (values, of)]
+    return found[0], found[1], np.concatenate(which)
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -165,6 +191,56 @@ def test_two_label_sets_of_one_tissue_that_agree_have_a_narrow_interval_around_n
     assert together.delta.low <= 0 <= together.delta.high
     wide, narrow = (one.delta.high - one.delta.low for one in (alone, together))
     assert narrow < wide / 10
+
+
+def label_sets(
+    rng: np.random.Generator, cubes: int, each: int, *, smaller: float = 0.3
+) -> tuple[Placed, Placed]:
+    """Instances in a row of 5 µm cubes that share a size, and copies, smaller by some, with noise.
+
+    True differences: a shift of ``smaller``, and the delta of two normal samples.
+    """
+    of = np.repeat(np.arange(cubes), rng.integers(1, 2 * each, cubes))
+    places = np.column_stack([5.0 * of + 2.5, *rng.uniform(0, 5, (2, of.size))])
+    values = rng.normal(0, 1, cubes)[of] + rng.normal(0, 0.5, of.size)
+    return Placed(values, places), Placed(values - smaller + rng.normal(0, 0.1, of.size), places)
+
+
+@pytest.mark.parametrize("cubes", [8, 24, 60])
+def test_replicates_of_two_label_sets_of_one_tissue_lie_around_the_estimate(cubes: int) -> None:
+    off, before = [], []
+    for seed in range(8):
+        a, b = label_sets(np.random.default_rng(seed), cubes, 2)
+        draw = Draw(5.0, seed=seed, replicates=100, paired=True)
+        found = effects.difference(a, b, draw=draw).delta
+        assert found.low < found.value < found.high
+        deltas, _ = brute(a, b, draw)
+        off.append((deltas.mean() - found.value) / deltas.std())
+        before.append((found.value - found.low) / (found.high - found.low))
+    assert abs(np.mean(off)) < 0.2, "deviations of the replicates"
+    assert 0.3 < np.mean(before) < 0.6, "of the interval lie before the estimate"
+
+
+@pytest.mark.parametrize(("cubes", "each"), [(24, 6), (60, 1)])
+def test_the_interval_of_two_label_sets_of_one_tissue_covers_the_true_difference(
+    cubes: int, each: int
+) -> None:
+    spread = np.sqrt(2 * (1 + 0.25) + 0.01)
+    true, covered = (2 * norm.cdf(0.3 / spread) - 1, 0.3), np.zeros(2)
+    for seed in range(100):
+        a, b = label_sets(np.random.default_rng(seed), cubes, each)
+        found = effects.difference(a, b, draw=Draw(5.0, seed=seed, replicates=200, paired=True))
+        for number, one in enumerate((found.delta, found.shift)):
+            covered[number] += one.low <= true[number] <= one.high
+    assert ((covered >= 85) & (covered <= 99)).all(), "of 100: 90 to 98, and chance"
+
+
+def test_a_label_set_does_not_differ_from_itself() -> None:
+    for cubes in (8, 60):
+        a, _ = label_sets(np.random.default_rng(1), cubes, 3)
+        found = effects.difference(a, a, draw=Draw(5.0, paired=True))
+        assert (found.delta.value, found.delta.low, found.delta.high) == (0, 0, 0)
+        assert found.shift.low == pytest.approx(0, abs=0.01) == found.shift.high
 
 
 def test_the_interval_covers_the_true_difference_about_as_often_as_it_says() -> None:

@@ -1,6 +1,12 @@
 """Intervals from a bootstrap of blocks of tissue, whose instances are drawn together.
 
 Neighbours resemble each other, so instances drawn one by one give intervals that are too narrow.
+
+Where both sets draw the same blocks, a block drawn twice would meet itself: its instances their own
+copies, four times instead of twice. So pairs within a block count once for each time it is drawn,
+times 1 − 1/m for m blocks. Then pairs within a block and pairs of two blocks both count 1 − 1/m
+times on average, and replicates lie around the number of the sets themselves. What the interval
+holds is that number for tissue of as many blocks; of few instances, own copies are a part of it.
 Source: Künsch, Annals of Statistics 17:1217 (1989); Lahiri, Resampling Methods for Dependent Data
 (2003), section 12.
 """
@@ -37,7 +43,8 @@ class Draw:
     """How blocks are drawn: edge of the cubes in µm, seed, number of replicates.
 
     The cubes start at 0 µm. ``paired`` draws the same cubes in both sets, for two label sets of
-    one tissue; otherwise each set draws its own.
+    one tissue, and counts no pair of a cube with its own repetition; otherwise each set draws its
+    own.
     """
 
     edge: float
@@ -98,7 +105,7 @@ def difference(a: Placed, b: Placed, *, draw: Draw) -> Difference:
     a, b = _finite(a), _finite(b)
     values = cliffs_delta(a.values, b.values), hodges_lehmann(a.values, b.values)
     of = block_numbers(a.centroids, b.centroids, edge=draw.edge)
-    names = tuple(np.unique(one) for one in of)
+    names = np.unique(of[0]), np.unique(of[1])
     blocks = names[0].size, names[1].size
     if blocks[0] * blocks[1] > MOST_PAIRS:
         raise RequestInvalid(
@@ -107,12 +114,11 @@ def difference(a: Placed, b: Placed, *, draw: Draw) -> Difference:
         )
     bounds: tuple[_Ends, _Ends] = (np.nan, np.nan), (np.nan, np.nan)
     if min(blocks) >= FEWEST_BLOCKS:
-        w_a, w_b = _weights(names, draw)
         sides = [
-            _Side(one.values, np.searchsorted(there, where), weights)
-            for one, where, there, weights in zip((a, b), of, names, (w_a, w_b), strict=True)
+            _Side(one.values, np.searchsorted(there, where))
+            for one, where, there in zip((a, b), of, names, strict=True)
         ]
-        bounds = _bounds(sides[0], sides[1], values[1])
+        bounds = _bounds(sides[0], sides[1], _drawn(names, draw), values[1])
     delta, shift = (
         Estimate(value, low, high, blocks, draw.edge, draw.seed, draw.replicates)
         for value, (low, high) in zip(values, bounds, strict=True)
@@ -125,8 +131,43 @@ def _finite(one: Placed) -> Placed:
     return Placed(one.values[kept], one.centroids[kept])
 
 
-def _weights(names: tuple[Counts, ...], draw: Draw) -> tuple[Values, Values]:
-    """How often each replicate draws each block of A, and of B: (replicates, blocks)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """Values of a set, and the block of each counted from 0."""
+
+    values: Values
+    of: Counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """How often each replicate counts each block of A, and of B: (replicates, blocks).
+
+    ``shared`` are the blocks of A and of B that are one cube drawn together; ``within``
+    (replicates, shared) is added to the product of both counts there. All are whole numbers, up to
+    a factor for all pairs, so that sums are exact.
+    """
+
+    a: Values
+    b: Values
+    shared: tuple[Counts, Counts]
+    within: Values
+
+    def swapped(self) -> _Drawn:
+        """The same with B first."""
+        return _Drawn(self.b, self.a, self.shared[::-1], self.within)
+
+    def kept(self, which: npt.NDArray[np.bool_]) -> _Drawn:
+        """Some of the replicates."""
+        return _Drawn(self.a[which], self.b[which], self.shared, self.within[which])
+
+    def total(self, table: Values) -> Values:
+        """What each replicate has of a table of blocks of A against blocks of B."""
+        apart = np.einsum("rj,rj->r", self.a @ table, self.b)
+        return np.asarray(apart + self.within @ table[self.shared], np.float64)
+
+
+def _drawn(names: tuple[Counts, Counts], draw: Draw) -> _Drawn:
     rng = np.random.default_rng(draw.seed)
 
     def drawn(count: int) -> Values:
@@ -134,20 +175,15 @@ def _weights(names: tuple[Counts, ...], draw: Draw) -> tuple[Values, Values]:
         return found.astype(np.float64)
 
     if not draw.paired:
-        return drawn(names[0].size), drawn(names[1].size)
+        none = np.empty(0, np.int64)
+        a, b = drawn(names[0].size), drawn(names[1].size)
+        return _Drawn(a, b, (none, none), np.empty((draw.replicates, 0)))
     both = np.union1d(*names)
-    together = drawn(both.size)
-    w_a, w_b = (together[:, np.searchsorted(both, one)] for one in names)
-    return w_a, w_b
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Side:
-    """Values of a set, the block of each counted from 0, and how often a replicate draws each."""
-
-    values: Values
-    of: Counts
-    weights: Values
+    count, together = both.size, drawn(both.size)
+    a, b = (together[:, np.searchsorted(both, one)] for one in names)
+    _, *shared = np.intersect1d(names[0], names[1], return_indices=True)
+    once = a[:, shared[0]]
+    return _Drawn(count * a, b, (shared[0], shared[1]), (count - 1) * once - count * once**2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,22 +216,21 @@ class _Pairs:
         return np.add.reduceat(self.tail[places], self.starts, axis=0).astype(np.float64)
 
 
-def _bounds(a: _Side, b: _Side, shift: float) -> tuple[_Ends, _Ends]:
+def _bounds(a: _Side, b: _Side, drawn: _Drawn, shift: float) -> tuple[_Ends, _Ends]:
     """Intervals of Cliff's delta and of the shift."""
-    if a.weights.shape[1] < b.weights.shape[1]:  # the table is small where B has fewer blocks
-        (low, high), (left, right) = _bounds(b, a, -shift)
+    if drawn.a.shape[1] < drawn.b.shape[1]:  # the table is small where B has fewer blocks
+        (low, high), (left, right) = _bounds(b, a, drawn.swapped(), -shift)
         return (-high, -low), (-right, -left)
     pairs = _Pairs.of(a, b)
-    sizes = np.bincount(a.of).astype(np.float64), np.bincount(b.of).astype(np.float64)
-    totals = (a.weights @ sizes[0]) * (b.weights @ sizes[1])
-    filled = totals > 0
-    w_a, w_b, totals = a.weights[filled], b.weights[filled], totals[filled]
+    sizes = np.outer(np.bincount(a.of), np.bincount(b.of)).astype(np.float64)
+    filled = drawn.kept(drawn.total(sizes) > 0)
+    totals = filled.total(sizes)
 
     def share(table: Values) -> Values:
         """Of every replicate's pairs, the share that a table of block against block counts."""
-        return np.asarray(np.einsum("rj,rj->r", w_a @ table, w_b) / totals, np.float64)
+        return filled.total(table) / totals
 
-    signs = np.outer(*sizes) - pairs.above(0.0) - pairs.above(0.0, side="right")
+    signs = sizes - pairs.above(0.0) - pairs.above(0.0, side="right")
     low, high = np.quantile(share(signs), COVERAGE)
     left, right = _ends(lambda limit: share(pairs.above(limit)) - 0.5, shift, pairs)
     return (float(low), float(high)), (left, right)

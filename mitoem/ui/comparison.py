@@ -66,6 +66,19 @@ class Pair:
             if all(name in one.columns and one[name].notna().any() for one in self.tables)
         ]
 
+    @property
+    def lacking(self) -> str:
+        """That a set has no instance, or only cut ones where those are left out; else empty."""
+        for name, table in self.named.items():
+            if table.empty:
+                return f"Nothing to compare: {name} has no instance."
+            if self.complete_only and table["touches_border"].all():
+                return (
+                    f"Nothing to compare: {name} has no complete instance. Switch “complete only” "
+                    f"off to include its {len(table)} cut ones."
+                )
+        return ""
+
 
 def sets() -> list[str]:
     """Every measured or measurable label set of this server, as ``volume/labels``."""

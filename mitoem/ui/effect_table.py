@@ -19,8 +19,8 @@ from mitoem.ui import comparison, snippets
 from mitoem.ui.comparison import Pair
 
 NO_VALUES = (
-    "Nothing to compare: one side has no complete instance. Switch “complete only” off to include "
-    "cut ones."
+    "Nothing to compare: on one side no complete instance has a value. Switch “complete only” off "
+    "to include cut ones."
 )
 
 
@@ -59,6 +59,8 @@ def _numbers(
 
 def claim(pair: Pair, measure: str, *, draw: Draw) -> str:
     """In words, how the two sets differ in a measure, or why nothing can be said."""
+    if pair.lacking:
+        return pair.lacking
     if measure not in pair.measured:
         return f"{_noun(measure)} is not measured in both sets."
     return sentence(numbers(pair, [measure], draw=draw), measure)
@@ -81,8 +83,7 @@ def sentence(found: pd.DataFrame, measure: str) -> str:
     else:
         claim = f"{noun} of A is {size}"
     effect, shift = (
-        " ".join(filter(None, estimate(row, name))).replace(" ", NO_BREAK)
-        for name in ("cliffs_delta", "shift")
+        _whole(" ".join(filter(None, estimate(row, name)))) for name in ("cliffs_delta", "shift")
     )
     unit = f"{NO_BREAK}{figures.unit(measure)}" if figures.unit(measure) else ""
     return f"**{claim}**: Cliff's delta {effect}, shift {shift}{unit}.{_why_none(row)}"
@@ -112,42 +113,61 @@ def _blocks(count: int) -> str:
 def estimate(row: pd.Series, name: str) -> tuple[str, str]:
     """A signed number and its 95 % interval, in as many decimals as the interval is sure of.
 
-    Without an interval there are three figures, and the second text is empty.
+    What is not 0 has more decimals, or at least a sign: on which side of 0 a bound lies decides
+    what is claimed. Without an interval there are three figures, and the second text is empty.
     """
     value, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
     if not high > low:
         return _signed(value, ".3g"), ""
-    decimals = _decimals(low, high)
-    told = [_signed(one, f".{decimals}f") for one in (value, low, high)]
+    told = [_signed(one, _form(one, _decimals(low, high))) for one in (value, low, high)]
     return told[0], f"[{told[1]}, {told[2]}]"
 
 
 def _decimals(low: float, high: float) -> int:
     """Decimals at which the width of an interval has two figures."""
-    return max(0, 1 - math.floor(math.log10(high - low))) if high > low else 2
+    return max(0, 1 - math.floor(math.log10(high - low)))
+
+
+def _form(value: float, decimals: int) -> str:
+    """These decimals, or one or two more where those show that a number is not 0.
+
+    >>> _form(0.12, 2), _form(-0.0029, 2), _form(0.0, 2), _form(1e-9, 2)
+    ('.2f', '.3f', '.2f', '.2f')
+    """
+    shown = (n for n in range(decimals, decimals + 3) if round(value, n) or not value)
+    return f".{next(shown, decimals)}f"
 
 
 def _signed(value: float, form: str) -> str:
     """A number with its sign, 0 with none.
 
-    >>> _signed(-0.01234, ".3g"), _signed(0.004, ".2f")
-    ('−0.0123', '0.00')
+    >>> _signed(-0.01234, ".3g"), _signed(-1e-9, ".2f"), _signed(-0.0, ".2f")
+    ('−0.0123', '−0.00', '0.00')
     """
-    text = f"{value:+{form}}".replace("-", "−")
-    return text if text.strip("+−0.") else text[1:]
+    return format(value or 0.0, f"+{form}" if value else form).replace("-", "−")
 
 
 NO_BREAK = "\u00a0"
 """A space at which no line ends."""
 
+RANGE = "–\u2060"
+"""A dash after which no line ends."""
+
 SHORT = {"mci": "Complexity (MCI)", "equivalent_diameter_um": "Eq. diameter (µm)"}
 
-DELTA = (
-    "The chance that an instance of A is larger than one of B, minus the chance that it is "
-    "smaller: 0 when neither is more often so, ±1 when all are."
+MEANING = (
+    "Cliff's delta: the chance that an instance of A is larger than one of B, minus the chance "
+    "that it is smaller: 0 when neither is more often so, ±1 when all are. Shift: Hodges–Lehmann, "
+    "the median of all differences A − B, in the unit of the measure."
 )
 
-SHIFT = "Hodges–Lehmann: the median of all differences A − B, in the unit of the measure."
+_CSS = """<style>
+.st-key-compare_table table { font-size: .8rem; font-variant-numeric: tabular-nums; }
+.st-key-compare_table :is(th, td) { padding: .3rem .4rem; line-height: 1.3; }
+.st-key-compare_table :is(th, td) * { font-size: inherit; line-height: inherit; }
+.st-key-compare_table :is(th, td:first-child) * { white-space: nowrap; }
+.st-key-compare_table :is(th, td):not(:first-child) { text-align: right !important; }
+</style>"""
 
 
 def table(pair: Pair, *, draw: Draw) -> None:
@@ -157,25 +177,10 @@ def table(pair: Pair, *, draw: Draw) -> None:
     if found.empty:
         place.empty()
         return
-    ends = zip(found["cliffs_delta_low"], found["cliffs_delta_high"], strict=True)
-    decimals = max(_decimals(low, high) for low, high in ends)
-    effect = st.column_config.NumberColumn(format=f"%+.{decimals}f", help=DELTA)
-    median = st.column_config.NumberColumn(format="%.3g")
-    place.dataframe(
-        shown(found),
-        hide_index=True,
-        height="content",
-        column_config={
-            "Measure": st.column_config.Column(pinned=True),
-            "Cliff's delta": effect,
-            "δ 95 %": st.column_config.Column(help="95 % interval of Cliff's delta"),
-            "Shift A − B": st.column_config.Column(help=SHIFT),
-            "Shift 95 %": st.column_config.Column(help="95 % interval of the shift"),
-            "Median A": median,
-            "Median B": median,
-        },
-    )
-    st.caption(told(pair, found, draw))
+    st.html(_CSS)
+    with place.container(key="compare_table"):
+        st.table(shown(found), border="horizontal", hide_index=True)
+    st.caption(told(pair, found, draw), help=MEANING)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.download_button(
             "Numbers CSV",
@@ -191,31 +196,51 @@ def table(pair: Pair, *, draw: Draw) -> None:
 
 
 def shown(found: pd.DataFrame) -> pd.DataFrame:
-    """The numbers as a person reads them: what differs first, what each set is like after it."""
-    effect, shift = (
-        [estimate(row, name) for _, row in found.iterrows()] for name in ("cliffs_delta", "shift")
-    )
+    """The numbers as a person reads them: what each set is like, and how far apart they are.
+
+    A line ends before what is in brackets, where it must.
+    """
     columns: dict[str, object] = {
-        "Measure": [SHORT.get(name) or figures.title(name) for name in found["measure"]],
-        "Cliff's delta": found["cliffs_delta"],
-        "δ 95 %": [ends or "–" for _, ends in effect],
-        "Shift A − B": [value for value, _ in shift],
-        "Shift 95 %": [ends or "–" for _, ends in shift],
-        "n A": found["n_a"],
-        "n B": found["n_b"],
-        "Median A": found["median_a"],
-        "Median B": found["median_b"],
+        "Measure": [SHORT.get(name) or figures.title(name) for name in found["measure"]]
     }
     for side in "ab":
-        ends = zip(found[f"q1_{side}"], found[f"q3_{side}"], strict=True)
-        columns[f"IQR {side.upper()}"] = [f"{low:.3g}–{high:.3g}" for low, high in ends]
+        columns[f"n {side.upper()}"] = [f"{n:,}" for n in found[f"n_{side}"]]
+    for side in "ab":
+        columns[f"Median {side.upper()} (IQR)"] = [
+            _quartiles(*(float(row[f"{what}_{side}"]) for what in ("median", "q1", "q3")))
+            for _, row in found.iterrows()
+        ]
+    for name, title in (("cliffs_delta", "Cliff's delta [95 %]"), ("shift", "Shift A − B [95 %]")):
+        told = [estimate(row, name) for _, row in found.iterrows()]
+        columns[title] = [f"{value} {_whole(ends)}".strip() for value, ends in told]
     return pd.DataFrame(columns)
+
+
+def _quartiles(median: float, low: float, high: float) -> str:
+    """A median and its quartiles, in as many decimals as give the range between two figures.
+
+    >>> [_quartiles(*three).replace(RANGE, "–") for three in ((0.0571, 0.0382, 0.0689), (3, 3, 3))]
+    ['0.057 (0.038–0.069)', '3 (3–3)']
+    """
+    decimals = _decimals(low, high) if high > low else None
+    forms = [".3g" if decimals is None else _form(v, decimals) for v in (median, low, high)]
+    told = [format(v, f) for v, f in zip((median, low, high), forms, strict=True)]
+    return f"{told[0]} ({told[1]}{RANGE}{told[2]})".replace("-", "−")
+
+
+def _whole(text: str) -> str:
+    """Text at whose spaces no line ends."""
+    return text.replace(" ", NO_BREAK)
 
 
 def told(pair: Pair, found: pd.DataFrame, draw: Draw) -> str:
     """How the intervals were made."""
     blocks = [int(found[f"blocks_{side}"].max()) for side in "ab"]
-    together = ", the same blocks in both" if pair.one_volume else ", in each set by itself"
+    together = (
+        ", the same blocks in both, and count pairs within a block once for each time it is drawn"
+        if pair.one_volume
+        else ", in each set by itself"
+    )
     return (
         f"Intervals of 95 %: percentiles of {draw.replicates:,} replicates that draw blocks of "
         f"tissue, cubes of {draw.edge:g} µm, with replacement{together}. A lies in "

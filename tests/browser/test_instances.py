@@ -281,7 +281,7 @@ def test_a_click_in_3d_selects_what_lies_there_and_the_camera_stays(page: Page) 
 
     def seen(mesh: object) -> list[float]:
         """Where the camera is once a mesh is drawn."""
-        for _ in range(200):
+        for _ in range(400):
             told = view.evaluate(SEEN)
             if mesh in told["ids"]:
                 return list(told["camera"])
