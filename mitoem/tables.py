@@ -1,8 +1,9 @@
 """Instance tables beside a volume: Parquet with its provenance, and CSV for people.
 
 A table remembers what it was measured from (voxels, their size, the labelled region, the splits)
-and the version of the columns, and is never served when either changed; also when, and with which
-libraries. Tables beside a remote volume are read, never written.
+and the version of the columns, and is never served when either changed; also with which libraries.
+It holds no date: the same work gives the same bytes. Tables beside a remote volume are read, never
+written.
 """
 
 from __future__ import annotations

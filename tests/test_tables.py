@@ -20,6 +20,7 @@ from mitoem.front.downloads import Kind
 from mitoem.jobs import measuring
 from mitoem.jobs.job import Job
 from mitoem.manifest import SEAL, sealed
+from mitoem.version import versions
 
 VOXEL = (30.0, 8.0, 8.0)
 
@@ -121,10 +122,11 @@ def test_a_volume_of_which_something_else_is_said_is_measured_anew(
         np.testing.assert_allclose(after, 2 * before)
 
 
-def test_a_download_says_when_and_with_what_it_was_measured(root: Path) -> None:
+def test_a_download_says_with_what_it_was_measured(root: Path) -> None:
     mitoem.measure("one", data=root)
     file = root / "one/tables/truth.json"
-    old = {"measured_at": "2025-01-01T00:00:00+00:00", "measured_with": {"mitoem": "0.0.1"}}
+    assert note(root)["measured_with"] == versions()
+    old = {"measured_with": {"mitoem": "0.0.1"}}
     file.write_text(json.dumps(sealed(note(root) | old)))
     told = json.loads(mitoem.download("one", data=root).sidecar)
     assert old.items() <= told.items()

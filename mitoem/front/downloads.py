@@ -69,7 +69,6 @@ def download(
         filter=filter,
         rows=len(frame),
         rows_of_the_whole_table=len(whole),
-        measured_at=made.get("measured_at"),
         measured_with=made.get("measured_with"),
         versions=versions(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),

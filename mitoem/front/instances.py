@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 
 import pandas as pd
@@ -60,7 +59,6 @@ def measure(
         "labels": labels,
         "labels_version": one.version,
         "measured_from": info.measured_from(labels),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "measured_with": versions(),
         "sources": [asdict(source) for source in info.sources],
         "voxel_size_nm": info.voxel_size,
