@@ -244,6 +244,7 @@ def test_groups_keep_their_look_and_their_totals_whatever_a_filter_leaves_of_the
         scatter(kept, "volume_um3", "mci", complete_only=False, **options),
         histogram(kept, "volume_um3", complete_only=False, **options),
     ]
+    assert "before the filter" in {one.name for one in curves.data}
     full = ecdf(by_group(TABLE, "size_class"), "volume_um3", complete_only=False)
     look = next(trace.line.color for trace in full.data if trace.name == "large")
     for plot in plots:

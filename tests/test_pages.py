@@ -18,7 +18,7 @@ from mitoem import access, jobs
 from mitoem.access import Rule
 from mitoem.manifest import SEAL
 from mitoem.scores import METRICS
-from mitoem.ui import facts, manual
+from mitoem.ui import facts, gallery, manual
 
 MAIN = Path(__file__).parents[1] / "mitoem" / "ui" / "main.py"
 PAGES = ("datasets", "explore", "instances", "compare", "inference", "evaluate", "help")
@@ -519,3 +519,20 @@ def test_a_scoring_that_failed_can_be_asked_for_again(own_root: Path) -> None:
     assert not app.exception and "the disk was full" in text(app)
     next(one for one in app.button if one.label == "Evaluate again").click().run()
     assert jobs.runs(own_root)[0].id != run
+
+
+@pytest.mark.usefixtures("root")
+def test_next_begins_at_the_first_picture_in_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "PAGE", 2)
+    app = visit("instances", {"cut": "0", "show": "Gallery", "page": "2"})
+    app.button(key="row_on").click().run()
+    fine(app)
+    whole = mitoem.table("phantom-h")["instance_id"].tolist()
+    assert words(app)["sel"] == str(whole[2]) and words(app)["page"] == "2"
+
+
+@pytest.mark.usefixtures("root")
+def test_explore_says_how_many_of_a_filters_instances_are_cut() -> None:
+    app = visit("explore", {"f": "voxel_count > 0"})
+    cut = int(mitoem.table("phantom-h")["touches_border"].sum())
+    assert f"{cut} of them cut by a face" in text(app)
