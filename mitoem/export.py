@@ -65,13 +65,18 @@ def check_array_path(path: Path) -> Callable[[Path, npt.NDArray[Any], VoxelSize]
     raise SourceUnsupported(f"{path.name}: expected one of {', '.join(_ARRAYS)}")
 
 
-def check_table_path(path: Path) -> Literal["csv", "parquet"]:
-    """What a file name asks a table to be; raises SourceUnsupported, and RequestInvalid."""
+def check_table_path(path: Path) -> tuple[Literal["csv", "parquet"], Path]:
+    """What a file name asks a table to be, and the file that says where it comes from.
+
+    A table in both forms has one of each. Raises SourceUnsupported, and RequestInvalid.
+    """
     kind = _TABLES.get(path.suffix.lower())
     if kind is None:
         raise SourceUnsupported(f"{path.name}: expected {' or '.join(_TABLES)}")
-    _check_place(path)
-    return kind
+    sidecar = path.with_suffix(".json" if kind == "csv" else ".parquet.json")
+    for one in (path, sidecar):
+        _check_place(one)
+    return kind, sidecar
 
 
 def check_mesh_formats(formats: Sequence[str]) -> list[str]:

@@ -18,20 +18,17 @@ if table is not None:
         browsing.panel(at, shown, measured=measured, expression=expression)
         downloads.row(at, table, expression=expression, shown=len(shown))
     with above:
-        columns = st.columns([10, 2, 3, 3], vertical_alignment="center")
-        with columns[0]:
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
             filtering.box(table)
-        with columns[1]:
             filtering.adder(table, measured)
-        with columns[2]:
             words.switch(
                 "cut",
                 "complete only",
                 default=True,
                 help="Cut objects touch a face of the labelled region: their size is not known.",
             )
-        with columns[3]:
             instances.find(at)
+        filtering.mistake(table)
         filtering.chips()
     with left:
         distribution.plot(at, kept, whole=table, measured=measured, complete_only=complete_only)

@@ -90,6 +90,7 @@ def test_a_bad_filter_names_the_column(small_root: Path, tmp_path: Path) -> None
     [
         ["table", "phantom-r/truth", "--out", "{}"],
         ["table", "phantom-r/truth", "--out", "{}/table.csv"],
+        ["table", "phantom-r/truth", "--out", "{}/free.csv"],
         ["mesh", "phantom-r/truth", "--ids", "1", "--out", "{}"],
         ["figure", "phantom-r", "--view", "z=4", "--out", "{}/figure.png"],
         ["predict", "phantom-r", "--box", "0:16,0:128,0:128", "--out", "{}/labels.zarr"],
@@ -100,14 +101,22 @@ def test_a_folder_in_the_way_is_named_and_stays(
     words: list[str], small_root: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "results"
-    for name in ("kept", "table.csv", "1.glb", "figure.png", "labels.zarr", "labels.h5"):
+    for name in (
+        "kept",
+        "free.json",
+        "table.csv",
+        "1.glb",
+        "figure.png",
+        "labels.zarr",
+        "labels.h5",
+    ):
         (folder / name).mkdir(parents=True)
         (folder / name / "precious").touch()
     done = run(*(word.format(folder) for word in words), data=small_root)
     assert done.returncode == 1
     assert "expected" in done.stderr and "Traceback" not in done.stderr
-    assert len(list(folder.rglob("precious"))) == 6
-    assert len(list(folder.rglob("*"))) == 12
+    assert len(list(folder.rglob("precious"))) == 7
+    assert len(list(folder.rglob("*"))) == 14
 
 
 def test_a_table_in_two_forms_says_of_either_where_it_comes_from(

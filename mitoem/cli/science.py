@@ -111,9 +111,7 @@ def _measure(arguments: argparse.Namespace, console: Console) -> Answer:
 def _table(arguments: argparse.Namespace, console: Console) -> Answer:
     name, labels = split_name(arguments.name)
     columns = [one.strip() for one in arguments.columns.split(",")] if arguments.columns else None
-    kind = export.check_table_path(arguments.out)
-    # A table in both forms keeps what is said of either.
-    beside = arguments.out.with_suffix(".json" if kind == "csv" else ".parquet.json")
+    kind, sidecar = export.check_table_path(arguments.out)
     download = front.download(
         name,
         labels,
@@ -124,7 +122,7 @@ def _table(arguments: argparse.Namespace, console: Console) -> Answer:
         progress=console.progress,
     )
     export.write_bytes(arguments.out, download.content)
-    export.write_bytes(beside, download.sidecar)
+    export.write_bytes(sidecar, download.sidecar)
     text = [f"wrote {download.rows} of {download.total} rows to {arguments.out}"]
     return {"rows": download.rows, "total": download.total, "out": str(arguments.out), "text": text}
 

@@ -22,11 +22,18 @@ class Square:
 
 
 def squares(
-    volume: Volume, layers: Sequence[str], centre: Index, *, field_nm: float, edge: int
+    volume: Volume,
+    layers: Sequence[str],
+    centre: Index,
+    *,
+    field_nm: float,
+    edge: int,
+    through: Index | None = None,
 ) -> list[Square]:
-    """The planes across z, y and x through a level-0 voxel, ``field_nm`` wide and high.
+    """The planes across z, y and x around a level-0 voxel, ``field_nm`` wide and high.
 
-    ``edge`` pixels along each side, the voxel under the middle one. Read from the coarsest level
+    ``edge`` pixels along each side, the voxel under the middle one; ``through``: the level-0
+    section of each plane, those of the voxel unless given. Read from the coarsest level
     that has a voxel for each pixel in the plane of the sections; labels are 0 outside.
     """
     info = volume.info
@@ -36,7 +43,10 @@ def squares(
     shown = [
         _indices(volume, level, axis, centre[axis], field=field_nm, edge=edge) for axis in range(3)
     ]
-    return [_square(volume, layers, level, axis, shown) for axis in range(3)]
+    sections = centre if through is None else through
+    return [
+        _square(volume, layers, level, axis, shown, section=sections[axis]) for axis in range(3)
+    ]
 
 
 def _fine(voxel_size: VoxelSize, pixel_nm: float) -> bool:
@@ -50,8 +60,14 @@ def _indices(
     fine, one = volume.info.voxel_size[axis], volume.info.levels[level]
     places = (centre + 0.5) * fine + (np.arange(edge) + 0.5) * (field / edge) - field / 2
     found = np.floor(places / one.voxel_size[axis]).astype(np.intp)
-    found[edge // 2] = min(centre // one.factors[axis], one.shape[axis] - 1)
+    found[edge // 2] = _within(volume, level, axis, centre)
     return np.where((found >= 0) & (found < one.shape[axis]), found, -1)
+
+
+def _within(volume: Volume, level: int, axis: int, section: int) -> int:
+    """The section of a level that holds a level-0 section."""
+    one = volume.info.levels[level]
+    return min(section // one.factors[axis], one.shape[axis] - 1)
 
 
 def _square(
@@ -60,10 +76,12 @@ def _square(
     level: int,
     axis: int,
     shown: Sequence[npt.NDArray[np.intp]],
+    *,
+    section: int,
 ) -> Square:
-    """The plane across ``axis`` through the middle of what is shown."""
+    """The plane across ``axis`` through a level-0 section, of what is shown."""
     spans = [places[places >= 0] for places in shown]
-    middle = shown[axis][len(shown[axis]) // 2]
+    middle = _within(volume, level, axis, section)
     low = [int(middle if k == axis else span[0]) for k, span in enumerate(spans)]
     high = [int(middle if k == axis else span[-1]) + 1 for k, span in enumerate(spans)]
     box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))

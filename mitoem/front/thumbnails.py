@@ -50,9 +50,8 @@ def thumbnail(volume: Volume, labels: str, instance_id: int, *, box: Box) -> ren
     )
     gap = np.zeros((EDGE, GAP, 3), np.uint8)
     parts: list[render.Rgb] = []
-    for axis in range(3):
-        z, y, x = (widest[k] if k == axis else centre[k] for k in range(3))
-        one = squares(volume, ("image", labels), (z, y, x), field_nm=field, edge=EDGE)[axis]
+    planes = squares(volume, ("image", labels), centre, field_nm=field, edge=EDGE, through=widest)
+    for one in planes:
         painted = render.overlay(one.layers["image"], one.layers[labels], paint=paint)
         painted[~one.inner] = OUTSIDE
         parts += [painted, gap]

@@ -26,7 +26,7 @@ _CHOICES = {
 
 
 def box(table: pd.DataFrame) -> None:
-    """The text box; a bad expression is told under it and the last good one stays in force."""
+    """The text box; a bad expression stays in it, and the last good one in force."""
     if _ERROR not in st.session_state:
         st.session_state[_ERROR] = ""
     if not st.session_state[_ERROR]:
@@ -40,14 +40,15 @@ def box(table: pd.DataFrame) -> None:
         label_visibility="collapsed",
         icon=":material/filter_alt:",
     )
-    if told := st.session_state[_ERROR]:
-        _mistake(told)
-    elif told := _refusal(address.word("f", ""), table):
-        _mistake(told, "Showing every row.")
 
 
-def _mistake(told: str, then: str = "") -> None:
-    st.markdown(f":red[:material/error: {facts.plain(told)}] {then}")
+def mistake(table: pd.DataFrame) -> None:
+    """Under the box: what is wrong with the expression in it, or with the one of the address."""
+    told, then = st.session_state[_ERROR], ""
+    if not told:
+        told, then = _refusal(address.word("f", ""), table), "Showing every row."
+    if told:
+        st.markdown(f":red[:material/error: {facts.plain(told)}] {then}")
 
 
 def _refusal(text: str, table: pd.DataFrame) -> str:
@@ -166,7 +167,7 @@ def _add(term: str) -> None:
 
 
 def apply(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the filter in force keeps; all where it is invalid, as the box tells."""
+    """The rows that the filter in force keeps; all where it is invalid, as ``mistake`` tells."""
     try:
         return table[filters.parse(address.word("f", "")).apply(table)]
     except FilterInvalid:

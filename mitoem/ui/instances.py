@@ -104,6 +104,7 @@ def find(at: Here) -> None:
         "Find",
         key="find_id",
         placeholder="#id, #id",
+        width=140,
         label_visibility="collapsed",
         icon=":material/tag:",
         help="Select instances by id",

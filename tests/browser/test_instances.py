@@ -364,6 +364,34 @@ def test_tables_are_downloaded_with_what_says_where_they_come_from(
         assert file.read("2.glb")[:4] == b"glTF"
 
 
+TWICE = """async (url) => {
+  const { attach } = await import(url);
+  const parentElement = document.querySelector(".mitoem-plot").parentElement.cloneNode(true);
+  document.body.append(parentElement);
+  delete parentElement.querySelector(".mitoem-plot").dataset.drawn;
+  parentElement.querySelector(".figure").replaceChildren();
+  const figure = (title) => ({ data: [], layout: { title: { text: title }, height: 200 } });
+  const draw = (title) => attach({ parentElement, setTriggerValue() {},
+    data: { stem: "s", said: title, figure: JSON.stringify(figure(title)) } });
+  await draw("first");
+  await Promise.all([draw("second"), draw("second")]);
+  const titles = [parentElement.querySelector(".figure").layout.title.text];
+  await Promise.all([draw("third"), draw("fourth")]);
+  titles.push(parentElement.querySelector(".figure").layout.title.text);
+  parentElement.remove();
+  return titles;
+}"""
+"""Draws a plot anew while its last figure waits for its turn: the same figure, then another."""
+
+
+def test_a_plot_that_is_drawn_again_while_it_waits_shows_the_last_figure(page: Page) -> None:
+    page.goto("/instances?volume=phantom-h")
+    drawn(page)
+    loaded = "performance.getEntriesByType('resource').map((one) => one.name)"
+    (url,) = {one for one in page.evaluate(loaded) if re.search(r"/plot\.js", one)}
+    assert page.evaluate(TWICE, url) == ["second", "fourth"]
+
+
 def test_a_plot_is_saved_as_svg_png_and_numbers(page: Page, whole: pd.DataFrame) -> None:
     page.goto("/instances?volume=phantom-h&cut=0")
     drawn(page)

@@ -37,7 +37,7 @@ export async function attach(component) {
   plots.set(holder, { shown: component.data.figure, component });
   if (before?.shown !== component.data.figure) {
     if (before) await shownFirst();
-    if (plots.get(holder)?.component !== component) return () => {};
+    if (plots.get(holder)?.shown !== component.data.figure) return () => {}; // another one came meanwhile
     const { data, layout } = JSON.parse(component.data.figure);
     breakCaption(layout, root.clientWidth);
     buttons.style.bottom = `${(layout.margin?.b ?? BELOW) - TITLE}px`;
