@@ -199,15 +199,17 @@ def add_range(column: str, low: float, high: float) -> None:
 
 
 def outwards(low: float, high: float) -> tuple[float, float]:
-    """A range in short numbers that leaves nothing of it out: to a thousandth of its width.
+    """A range in short numbers that leaves nothing of it out: each end to a thousandth of its width.
+
+    Never less than four digits, so that the low end of a range over decades keeps its own.
 
     >>> outwards(0.0123456, 0.4567891)
     (0.01234, 0.4568)
     """
     width = high - low
-    digits = 3 + max(math.ceil(math.log10(max(abs(low), abs(high)) / width)) if width else 1, 1)
-    short = decimal.Context(prec=min(digits, 17), rounding=decimal.ROUND_FLOOR)
-    over = decimal.Context(prec=min(digits, 17), rounding=decimal.ROUND_CEILING)
+    digits = 4 + max(math.ceil(math.log10(max(abs(low), abs(high)) / width)) if width else 0, 0)
+    short = decimal.Context(prec=digits, rounding=decimal.ROUND_FLOOR)
+    over = decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING)
     return float(short.create_decimal(low)), float(over.create_decimal(high))
 
 
