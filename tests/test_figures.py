@@ -18,6 +18,7 @@ from mitoem.figures import (
     ecdf,
     histogram,
     scatter,
+    shares,
     title,
 )
 from mitoem.figures.style import INKS, Theme, log_axis
@@ -94,16 +95,44 @@ def test_bars_span_their_bins() -> None:
     ("column", "scale"), [("voxel_count", 1.0), ("volume_um3", VOXEL_UM3), ("mci", None)]
 )
 @pytest.mark.parametrize("log_x", [True, False])
+@pytest.mark.parametrize("draw", [
+    histogram,
+    lambda rows, column, **more: ecdf({"": rows}, column, **more),
+    lambda rows, column, **more: ecdf({"": rows[:5]}, column, behind=rows, **more),
+    lambda rows, column, **more: shares({"a": rows[::2], "b": rows[1::2]}, column, **more),
+    lambda rows, column, **more: scatter(rows, column, "sphericity", **more),
+])  # fmt: skip
 def test_the_size_lines_stand_where_sizes_are_drawn(
-    column: str, scale: float | None, log_x: bool
+    draw: Callable[..., go.Figure], column: str, scale: float | None, log_x: bool
 ) -> None:
-    plot = histogram(TABLE, column, log_x=log_x)
+    plot = draw(TABLE.assign(sphericity=0.5), column, log_x=log_x)
     places = [shape.x0 for shape in plot.layout.shapes]
     expected = [] if scale is None else [voxels * scale for voxels in (2000, 5000, 15000)]
     assert places == pytest.approx(expected)
+    assert [shape.x1 for shape in plot.layout.shapes] == places
     labels = [one.text for one in plot.layout.annotations[1:]]
     assert labels == ([] if scale is None else ["2,000", "5,000", "15,000"])
     assert ("2,000 voxels: the dataset card's minimum" in caption(plot)) == bool(expected)
+    assert ("5,000 and 15,000 voxels: size classes" in caption(plot)) == bool(expected)
+
+
+def test_a_scatter_has_size_lines_across_its_other_axis_too() -> None:
+    plot = scatter(TABLE, "mci", "volume_um3")
+    assert [shape.y0 for shape in plot.layout.shapes] == pytest.approx(
+        [voxels * VOXEL_UM3 for voxels in (2000, 5000, 15000)]
+    )
+    heights = [one.y for one in plot.layout.annotations[1:]]
+    assert heights == pytest.approx([np.log10(n * VOXEL_UM3) for n in (2000, 5000, 15000)])
+    both = scatter(TABLE, "voxel_count", "volume_um3")
+    assert len(both.layout.shapes) == 6
+    assert caption(both).count("5,000 and 15,000 voxels") == 1
+
+
+def test_volumes_of_other_voxels_share_no_line_but_of_voxels() -> None:
+    coarse = TABLE.assign(volume_um3=TABLE["volume_um3"] * 8)
+    tables = {"fine": TABLE, "coarse": coarse}
+    assert ecdf(tables, "volume_um3").layout.shapes == ()
+    assert len(ecdf(tables, "voxel_count").layout.shapes) == 3
 
 
 def test_groups_are_stacked_on_a_linear_axis_and_overlaid_on_a_log_one() -> None:

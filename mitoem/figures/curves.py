@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mitoem.figures.drawn import EXPLAINS
+from mitoem.figures.limits import draw_limits, limits, note
 from mitoem.figures.marks import HIDDEN_AXIS, mark, ring
 from mitoem.figures.points import points
 from mitoem.figures.samples import (
@@ -66,11 +67,15 @@ def scatter(
         *_points(drawn, x, y, group, places=places, ink=ink, kind=kind),
         *ring(drawn, marked, x, y, ink=ink, kind=kind),
     ]
-    plot = figure(traces, theme=theme, caption=drawn.caption.replace("hatched", "hollow"))
-    plot.update_xaxes(_axis(numbers(whole.rows, x), log=log_x), title_text=title(x))
-    plot.update_yaxes(_axis(numbers(whole.rows, y), log=log_y), title_text=title(y))
-    plot.update_yaxes(minor_ticks="")
+    across, up = numbers(whole.rows, x), numbers(whole.rows, y)
+    lines = limits(x, across, [whole.rows]), limits(y, up, [whole.rows]) if y != x else []
+    told = [drawn.caption.replace("hatched", "hollow"), note([*lines[0], *lines[1]])]
+    plot = figure(traces, theme=theme, caption="<br>".join(filter(None, told)))
+    plot.update_xaxes(_axis(across, log=log_x), title_text=title(x))
+    plot.update_yaxes(_axis(up, log=log_y), title_text=title(y), minor_ticks="")
     plot.update_layout(dragmode="select", showlegend=group is not None or bool(drawn.cut.any()))
+    draw_limits(plot, lines[0], across, log=log_x, ink=ink)
+    draw_limits(plot, lines[1], up, log=log_y, ink=ink, axis="y")
     return plot
 
 
@@ -139,11 +144,11 @@ def ecdf(
     """
     ink, captions = INKS[theme], []
     traces: list[Any] = []
-    everything, pointers = [np.zeros(0)], list[Any]()
+    everything, frames, pointers = [np.zeros(0)], list[pd.DataFrame](), list[Any]()
     share: dict[str, Any] = {"logs": (log_x,), "complete_only": complete_only}
     if behind is not None:
-        values = np.sort(numbers(sample(behind, column, **share).rows, column))
-        everything.append(values)
+        frames.append(sample(behind, column, **share).rows)
+        everything.append(values := np.sort(numbers(frames[0], column)))
         traces += _steps(values, column, name="before the filter", colour=ink.ghost)
     totals = {} if behind is None else {n: len(part) for n, part in by_group(behind, group).items()}
     for number, (name, frame) in enumerate(tables.items()):
@@ -154,13 +159,18 @@ def ecdf(
         if values.size == 0:
             continue
         everything.append(values)
+        frames.append(drawn.rows)
         colour = ink.accent if len(tables) == 1 else ink.series[number % len(ink.series)]
         dash = _DASHES[number % len(_DASHES)]
         traces += _steps(values, column, name=name, colour=colour, dash=dash, meta=name)
     traces = [*traces, *pointers] if traces else []
+    every = np.concatenate(everything)
+    lines = limits(column, every, frames)
+    captions += [note(lines)] if lines else []
     plot = figure(traces, theme=theme, caption="<br>".join(captions))
-    plot.update_xaxes(_axis(np.concatenate(everything), log=log_x), title_text=title(column))
+    plot.update_xaxes(_axis(every, log=log_x), title_text=title(column))
     plot.update_yaxes(title_text="Share of instances", range=[0, 1.01], tickformat=".0%")
+    draw_limits(plot, lines, every, log=log_x, ink=ink)
     plot.update_layout(
         yaxis2=HIDDEN_AXIS,
         dragmode="select",

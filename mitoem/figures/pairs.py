@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mitoem.figures.limits import draw_limits, limits, note
 from mitoem.figures.marks import HIDDEN_AXIS, mark
 from mitoem.figures.samples import Values, numbers, sample
 from mitoem.figures.sizes import bin_edges
@@ -48,10 +49,13 @@ def shares(
         if every[number].size:
             colour = ink.series[number % len(ink.series)]
             traces.append(_bars(every[number], edges, name=name, colour=colour, of=unit(column)))
+    lines = limits(column, edges, [one.rows for one in drawn.values()])
+    captions += [note(lines)] if lines else []
     plot = figure(
         [*traces, *pointers] if traces else [], theme=theme, caption="<br>".join(captions)
     )
     _axes(plot, column, edges=edges, log_x=log_x)
+    draw_limits(plot, lines, edges, log=log_x, ink=ink)
     plot.update_layout(
         yaxis2=HIDDEN_AXIS,
         barmode="overlay",

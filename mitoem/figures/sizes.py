@@ -10,14 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mitoem.figures.drawn import EXPLAINS
+from mitoem.figures.limits import draw_limits, limits, note
 from mitoem.figures.marks import HIDDEN_AXIS, mark
 from mitoem.figures.samples import Flags, Sample, Values, groups, numbering, numbers, sample
 from mitoem.figures.style import INKS, Ink, Theme, figure, log_axis, title, unit
-from mitoem.morphometry.columns import MEDIUM_VOXELS, SMALL_VOXELS
-
-TRUNCATION_VOXELS: Final = 2_000
-"""Least voxels of a MitoEM instance, as its data set card states; nobody has verified it."""
-
 
 WHOLE_TICKS: Final = 6
 """Bars lower than this would get ticks at halves of an instance."""
@@ -54,10 +50,11 @@ def histogram(
     bars, tallest = _bars(drawn, column, edges, group, places=places, overlaid=log_y, ink=ink)
     if ghosts:
         tallest = max(tallest, int(max(ghosts[0].y)))
-    lines = _limits(whole.rows, column, edges)
+    lines = limits(column, edges, [whole.rows])
     pointers = mark(drawn, marked, column, ink=ink)
     traces = [*ghosts, *bars, *pointers] if len(whole.rows) else []
-    plot = figure(traces, theme=theme, caption=drawn.caption + _note(lines))
+    told = [drawn.caption, note(lines)] if lines else [drawn.caption]
+    plot = figure(traces, theme=theme, caption="<br>".join(told))
     room = (edges[-1] - edges[0]) * 0.02
     plain = {"range": [edges[0] - room, edges[-1] + room]}
     plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))
@@ -74,7 +71,7 @@ def histogram(
         selectdirection="h",
         showlegend=group is not None or bool(drawn.cut.any()),
     )
-    _draw_limits(plot, lines, log_x=log_x, ink=ink)
+    draw_limits(plot, lines, edges, log=log_x, ink=ink)
     return plot
 
 
@@ -91,25 +88,6 @@ def bin_edges(values: Values, *, bins: int, log: bool) -> Values:
         low, high = (low / 1.1, high * 1.1) if log else (low - 0.5, high + 0.5)
     edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
     return np.asarray(edges, np.float64)
-
-
-def voxels_to(column: str, rows: pd.DataFrame, voxels: float) -> float | None:
-    """Where an instance of so many voxels lies on the axis of ``column``; None for other measures.
-
-    The volume of a voxel is taken from the table itself; None where it holds several.
-    """
-    if column == "voxel_count":
-        return voxels
-    if column not in ("volume_um3", "equivalent_diameter_um") or rows.empty:
-        return None
-    if not {"volume_um3", "voxel_count"} <= set(rows.columns):
-        return None
-    counts = numbers(rows, "voxel_count")
-    largest, voxel = int(np.argmax(counts)), numbers(rows, "volume_um3") / counts
-    if not np.allclose(voxel, voxel[largest]):
-        return None
-    volume = voxels * voxel[largest]
-    return float(volume) if column == "volume_um3" else float((6 * volume / np.pi) ** (1 / 3))
 
 
 def _bars(
@@ -177,50 +155,3 @@ def _ghost(whole: Sample, column: str, edges: Values, *, ink: Ink) -> list[go.Ba
             meta=EXPLAINS,
         )
     ]
-
-
-def _limits(rows: pd.DataFrame, column: str, edges: Values) -> dict[str, tuple[float, str]]:
-    """Label → place and dash of the lines that lie on the plot."""
-    lines = {}
-    for voxels, dash in (
-        (TRUNCATION_VOXELS, "dash"),
-        (SMALL_VOXELS, "dot"),
-        (MEDIUM_VOXELS, "dot"),
-    ):
-        at = voxels_to(column, rows, voxels)
-        if at is not None and edges[0] * (1 - 1e-9) <= at <= edges[-1]:
-            lines[f"{voxels:,}"] = at, dash
-    return lines
-
-
-def _note(lines: dict[str, tuple[float, str]]) -> str:
-    """A line of the caption that says what the drawn lines are."""
-    least = f"{TRUNCATION_VOXELS:,}"
-    classes = " and ".join(text for text in lines if text != least)
-    told = [f"{least} voxels: the dataset card's minimum (unverified)"] if least in lines else []
-    told += [f"{classes} voxels: size classes"] if classes else []
-    return "<br>" + "; ".join(told) if told else ""
-
-
-def _draw_limits(
-    plot: go.Figure, lines: dict[str, tuple[float, str]], *, log_x: bool, ink: Ink
-) -> None:
-    """Vertical lines with their labels above; labels that would touch are set one above another."""
-    low, high = plot.layout.xaxis.range
-    before, step = -np.inf, 0
-    for text, (at, dash) in lines.items():
-        line = {"color": ink.text, "width": 1, "dash": dash}
-        plot.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line=line)
-        place = np.log10(at) if log_x else at
-        step = step + 1 if (place - before) / (high - low) < 0.08 else 0
-        before = place
-        plot.add_annotation(
-            x=place,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            yshift=12 * step,
-            text=text,
-            showarrow=False,
-            font={"size": 11, "color": ink.quiet},
-        )

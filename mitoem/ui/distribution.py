@@ -23,7 +23,8 @@ PLOTS = ("Histogram", "ECDF", "Scatter")
 
 GROUPS = {"none": "no groups", "split": "by split", "size_class": "by size class",
           "volume": "by volume"}  # fmt: skip
-HEIGHT = 352
+FULL, HEIGHT = 400, 352
+"""Pixels of a figure of two lines of caption by itself, and on this page."""
 
 
 def plot(
@@ -49,7 +50,7 @@ def plot(
     if address.word("f", ""):
         look["behind"] = whole
     figure = draw(kind, table, column, other, group=group, look=look)
-    figure.update_layout(height=HEIGHT + 17 * (kind == "ECDF"), margin_t=40)
+    figure.update_layout(height=(figure.layout.height or FULL) - (FULL - HEIGHT), margin_t=40)
     plots.draw(
         figure,
         key=f"plot_{kind.lower()}",

@@ -199,9 +199,10 @@ def add_range(column: str, low: float, high: float) -> None:
 
 
 def outwards(low: float, high: float) -> tuple[float, float]:
-    """A range in short numbers that leaves nothing of it out: each end to a thousandth of its width.
+    """A range in short numbers that leaves nothing of it out.
 
-    Never less than four digits, so that the low end of a range over decades keeps its own.
+    Each end is off by at most a thousandth of the width, and has four digits at least: the low end
+    of a range over decades keeps its own.
 
     >>> outwards(0.0123456, 0.4567891)
     (0.01234, 0.4568)

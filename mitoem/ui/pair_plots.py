@@ -18,6 +18,8 @@ from mitoem.ui.comparison import Pair
 CHARTS = ("ECDF", "Histogram", "Map")
 AXES = ("Two measures", "PCA")
 HEIGHT = 389
+LABELS = 17
+"""Pixels of the labels of size lines, above the plot and below the legend."""
 
 NOT_OF_SHAPE = tuple(name for name in distribution.MEASURES if name.startswith("intensity"))
 """Grey levels are of the image, and differ between volumes for reasons other than shape."""
@@ -48,7 +50,10 @@ def panel(at: Here, pair: Pair, measure: str) -> None:
     if at.view.sel and of and (chosen.call != "ecdf" or of == pair.names[0]):
         chosen.look.update(marked=at.view.sel, **({} if chosen.call == "ecdf" else {"of": of}))
     figure = draw(pair, chosen)
-    figure.update_layout(height=HEIGHT, margin_t=36, legend_y=1.02)
+    labels = LABELS * bool(figure.layout.shapes)
+    figure.update_layout(
+        height=HEIGHT + 2 * labels, margin_t=36 + labels, legend_y=1.02 + 0.004 * labels
+    )
     if not chosen.is_map:
         figure.update_layout(dragmode=False)
     plots.draw(
