@@ -17,6 +17,7 @@ from mitoem.figures import (
     drawn_numbers,
     ecdf,
     histogram,
+    measure_map,
     scatter,
     shares,
     title,
@@ -123,6 +124,9 @@ def test_a_scatter_has_size_lines_across_its_other_axis_too() -> None:
     )
     heights = [one.y for one in plot.layout.annotations[1:]]
     assert heights == pytest.approx([np.log10(n * VOXEL_UM3) for n in (2000, 5000, 15000)])
+    pair = measure_map({"a": TABLE[::2], "b": TABLE[1::2]}, "mci", "volume_um3")
+    assert [shape.y1 for shape in pair.layout.shapes] == [shape.y1 for shape in plot.layout.shapes]
+    assert "2,000 voxels: the dataset card's minimum" in caption(pair)
     both = scatter(TABLE, "voxel_count", "volume_um3")
     assert len(both.layout.shapes) == 6
     assert caption(both).count("5,000 and 15,000 voxels") == 1

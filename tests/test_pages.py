@@ -104,6 +104,17 @@ def test_selection_position_and_filter_survive_a_page_change_by_the_menu() -> No
 
 
 @pytest.mark.usefixtures("root")
+def test_ids_that_the_labels_do_not_hold_are_told_and_not_counted_as_selected() -> None:
+    app = visit(
+        "instances",
+        {"volume": "phantom-r", "sel": "2,3,999999", "cut": "0", "f": "instance_id < 3"},
+    )
+    fine(app)
+    told = "2 selected, 1 of them not among these rows; 1 more not in these labels"
+    assert told in [one.value for one in app.caption]
+
+
+@pytest.mark.usefixtures("root")
 def test_the_chip_clears_the_selection_and_another_volume_does_so_too() -> None:
     app = visit("explore", {"sel": "2,3"})
     app.button(key="frame_clear").click().run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 from mitoem.figures.samples import Values, numbers
 from mitoem.figures.style import Ink
 from mitoem.morphometry.columns import MEDIUM_VOXELS, SMALL_VOXELS
+
+Side: TypeAlias = Literal["x", "y"]
 
 TRUNCATION_VOXELS: Final = 2_000
 """Least voxels of a MitoEM instance, as its data set card states; nobody has verified it."""
@@ -92,7 +94,7 @@ def draw_limits(
     *,
     log: bool,
     ink: Ink,
-    axis: Literal["x", "y"] = "x",
+    axis: Side = "x",
 ) -> None:
     """Lines across an axis of these values, labelled above the plot or at its right end."""
     if not lines:

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from mitoem.effects import Components
 from mitoem.figures.curves import WEBGL_FROM
 from mitoem.figures.drawn import EXPLAINS
+from mitoem.figures.limits import Side, draw_limits, limits, note
 from mitoem.figures.marks import ring
 from mitoem.figures.points import points
 from mitoem.figures.samples import Sample, numbers, sample
@@ -42,11 +43,17 @@ def measure_map(
         name: sample(frame, x, y, logs=(log_x, log_y), complete_only=complete_only)
         for name, frame in tables.items()
     }
-    plot = _cloud(drawn, x, y, marked, of, theme=theme)
-    for axis, name, log in (("x", x, log_x), ("y", y, log_y)):
-        found = np.concatenate([numbers(one.rows, name) for one in drawn.values()])
-        around = log_axis(found.min(), found.max()) if log and found.size else {}
-        plot.update_layout({f"{axis}axis": {**around, "title": {"text": title(name)}}})
+    frames = [one.rows for one in drawn.values()]
+    found = {name: np.concatenate([numbers(rows, name) for rows in frames]) for name in (x, y)}
+    lines = {name: limits(name, values, frames) for name, values in found.items()}
+    told = note([line for several in lines.values() for line in several])
+    plot = _cloud(drawn, x, y, marked, of, told=told, theme=theme)
+    sides: tuple[tuple[Side, str, bool], ...] = (("x", x, log_x), ("y", y, log_y))
+    for side, name, log in sides:
+        values = found[name]
+        around = log_axis(values.min(), values.max()) if log and values.size else {}
+        plot.update_layout({f"{side}axis": {**around, "title": {"text": title(name)}}})
+        draw_limits(plot, lines[name], values, log=log, ink=INKS[theme], axis=side)
     plot.update_yaxes(minor_ticks="")
     return plot
 
@@ -79,7 +86,14 @@ def component_map(
 
 
 def _cloud(
-    drawn: Mapping[str, Sample], x: str, y: str, marked: Sequence[int], of: str, *, theme: Theme
+    drawn: Mapping[str, Sample],
+    x: str,
+    y: str,
+    marked: Sequence[int],
+    of: str,
+    *,
+    theme: Theme,
+    told: str = "",
 ) -> go.Figure:
     """Points of every table, hollow where a face cuts them; rings around those of ``of``.
 
@@ -104,6 +118,7 @@ def _cloud(
             turns[turn] += [trace.update(showlegend=False) for trace in cloud]
         keys += _key(name, look=look, kind=kind) if len(one.rows) else []
         rings += ring(one, marked if name == of else (), x, y, ink=ink, kind=kind)
+    captions += [told] if told else []
     traces = [*keys, *(trace for turn in turns for trace in turn), *rings]
     plot = figure(traces, theme=theme, caption="<br>".join(captions))
     plot.update_layout(

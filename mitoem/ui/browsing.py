@@ -10,7 +10,7 @@ import streamlit as st
 
 from mitoem import figures
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, filtering, gallery, modules, selecting, words
+from mitoem.ui import address, cache, filtering, gallery, modules, selecting, words
 from mitoem.ui.address import Here
 from mitoem.ui.viewer import viewer
 from mitoem.view.wishes import MAX_SELECTED
@@ -180,10 +180,12 @@ def _scene(at: Here, expression: str) -> None:
 def _steps(at: Here, rows: pd.DataFrame) -> None:
     """Next and previous in the order of the rows; what is selected and not among them."""
     ids = rows["instance_id"].tolist()
-    there = set(ids)
-    hidden = sum(one not in there for one in at.view.sel)
-    told = f"{len(at.view.sel)} selected" if at.view.sel else "none selected"
+    every = cache.table(at.volume, at.view.labels or "")["instance_id"]
+    selected = every[every.isin(at.view.sel)]
+    hidden, unknown = int((~selected.isin(ids)).sum()), len(at.view.sel) - len(selected)
+    told = f"{len(selected)} selected" if len(selected) else "none selected"
     told += f", {hidden} of them not among these rows" if hidden else ""
+    told += f"; {unknown} more not in these labels" if unknown else ""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button("Previous", icon=":material/arrow_back:", key="row_back", disabled=not ids,
                   help="Select the row before", on_click=_step, args=(ids, -1))  # fmt: skip

@@ -256,6 +256,9 @@ SEEN = """(root) => {
 }"""
 """What the 3-D view draws, and where from."""
 
+VEIL = "(root) => root.viewer.scene.plot.data.find((one) => one.meta === 'all').opacity"
+"""How opaque all instances are."""
+
 NEAREST = """(root) => {
   const { plot, overview } = root.viewer.scene, { mesh, ends } = overview;
   const { glplot, dataScale } = plot._fullLayout.scene._scene, box = glplot.canvas.getBoundingClientRect();
@@ -288,12 +291,17 @@ def test_a_click_in_3d_selects_what_lies_there_and_the_camera_stays(page: Page) 
             page.wait_for_timeout(50)
         raise AssertionError(f"{mesh} is not drawn")
 
+    def veil() -> float:
+        return float(view.evaluate(VEIL))
+
     before = seen("all")
+    assert veil() == 1
     page.wait_for_timeout(500)
     place = view.evaluate(NEAREST)
     page.mouse.click(place["x"], place["y"])
     page.wait_for_url(re.compile(f"sel={place['id']}(&|$)"))
     assert seen(place["id"]) == pytest.approx(before, abs=1e-6)
+    assert veil() < 0.5  # what is selected stands out
     page.mouse.wheel(0, 300)
     page.wait_for_timeout(500)
     moved = seen("all")

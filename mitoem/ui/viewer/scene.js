@@ -21,7 +21,7 @@ import { Overview, trace } from "./surfaces.js";
  */
 function camera(edges) {
   const radius = Math.hypot(...edges) / 2 / Math.cbrt(edges[0] * edges[1] * edges[2]);
-  return look({ x: 0, y: 0.2 * radius, z: 0 }, 2.5 * radius);
+  return look({ x: 0, y: 0.13 * radius, z: 0 }, 2.65 * radius);
 }
 
 /** @param {Point} center @param {number} distance */

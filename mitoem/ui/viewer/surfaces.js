@@ -5,6 +5,8 @@
 import { get } from "./api.js";
 import { parseGlb } from "./glb.js";
 
+const VEILED = 0.22; // how opaque all instances are around those that are selected
+
 /** All instances of a label set, coarsely, in one mesh with a colour for each of its triangles. */
 export class Overview {
   /** @param {State} state @param {Api} api @param {() => void} changed */
@@ -46,7 +48,7 @@ export class Overview {
       this.join(kept ? this.found.filter(({ extras }) => kept.has(Number(extras.id))) : this.found);
     }
     if (this.mesh) this.paint();
-    return this.mesh;
+    return this.mesh && { ...this.mesh, opacity: this.state.selected.length ? VEILED : 1 };
   }
 
   /** @param {string} labels @param {string} version @param {string} key */
