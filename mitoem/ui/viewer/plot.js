@@ -44,6 +44,7 @@ export async function attach(component) {
     holder.setAttribute("aria-label", component.data.said);
     root.style.minHeight = `${layout.height}px`;
     await Plotly.react(holder, data, { ...layout, selections: [], autosize: true }, CONFIG);
+    rangesAlone(holder);
     root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
   } else if (holder.layout.selections?.length) {
     await Plotly.relayout(holder, { selections: [] }); // a box that changed nothing
@@ -58,6 +59,16 @@ export async function attach(component) {
   return () => {
     if (!holder.isConnected) Plotly.purge(holder);
   };
+}
+
+/**
+ * A box on very many points says its range and no more: which points lie in it takes plotly.js long to
+ * find and to draw, and nobody asks. @param {any} holder
+ */
+function rangesAlone(holder) {
+  for (const trace of holder._fullData) {
+    if (trace.type === "scattergl") trace._module = { ...trace._module, selectPoints: undefined };
+  }
 }
 
 /**
