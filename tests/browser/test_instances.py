@@ -21,6 +21,7 @@ import mitoem
 from browser.conftest import ROOT
 from browser.test_pages import rest, words
 from mitoem import tables
+from mitoem.figures import scatter
 
 
 @pytest.fixture
@@ -398,6 +399,60 @@ def test_a_plot_that_is_drawn_again_while_it_waits_shows_the_last_figure(page: P
     loaded = "performance.getEntriesByType('resource').map((one) => one.name)"
     (url,) = {one for one in page.evaluate(loaded) if re.search(r"/plot\.js", one)}
     assert page.evaluate(TWICE, url) == ["second", "fourth"]
+
+
+ALONE = """async ([url, figure]) => {
+  const { attach } = await import(url);
+  const parentElement = document.querySelector(".mitoem-plot").parentElement.cloneNode(true);
+  document.body.replaceChildren(parentElement);
+  parentElement.querySelector(".figure").replaceChildren();
+  window.told = [];
+  await attach({ parentElement, data: { stem: "s", said: "s", figure },
+    setTriggerValue: (name, value) => window.told.push([name, value]) });
+}"""
+"""Draws a figure by itself, and keeps what it tells."""
+
+
+def test_very_many_points_take_a_box_a_press_and_a_double_click_too(page: Page) -> None:
+    many = pd.DataFrame(
+        {
+            "instance_id": range(1, 4001),
+            "volume_um3": np.tile(np.geomspace(0.01, 1, 80), 50),
+            "sphericity": np.repeat(np.linspace(0.2, 0.9, 50), 80),
+        }
+    )
+    figure = scatter(many, "volume_um3", "sphericity", log_y=False)
+    assert {trace.type for trace in figure.data} == {"scattergl"}
+    page.goto("/instances?volume=phantom-h")
+    drawn(page)
+    (url,) = page.evaluate(
+        "performance.getEntriesByType('resource').map((one) => one.name)"
+        ".filter((one) => one.includes('/plot.js')).slice(0, 1)"
+    )
+    page.evaluate(ALONE, [url, figure.to_json()])
+    area = page.locator(".mitoem-plot .nsewdrag").bounding_box()
+    assert area is not None
+    place = many.iloc[-40]  # in the topmost row
+    x, y = page.evaluate(
+        """([x, y]) => { const { xaxis, yaxis } = document.querySelector(".figure")._fullLayout;
+          return [xaxis.d2p(x), yaxis.d2p(y)]; }""",
+        [place["volume_um3"], place["sphericity"]],
+    )
+    page.mouse.move(area["x"] + x, area["y"] + y)
+    page.wait_for_timeout(300)
+    page.mouse.click(area["x"] + x, area["y"] + y)
+    page.wait_for_function("window.told.length === 1")
+    page.mouse.move(area["x"] + 20, area["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(area["x"] + x, area["y"] + 90, steps=5)
+    page.mouse.up()
+    page.wait_for_function("window.told.length === 2")
+    page.wait_for_timeout(600)
+    page.mouse.dblclick(area["x"] + 5, area["y"] + 5)
+    page.wait_for_function("window.told.some(([name]) => name === 'reset')")
+    (pick, pressed), (box, ends), *_ = page.evaluate("window.told")
+    assert (pick, pressed["id"]) == ("pick", place["instance_id"])
+    assert (box, max(ends["x"])) == ("box", pytest.approx(place["volume_um3"], rel=0.01))
 
 
 def test_a_plot_is_saved_as_svg_png_and_numbers(page: Page, whole: pd.DataFrame) -> None:
