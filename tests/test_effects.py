@@ -43,12 +43,12 @@ def test_the_shift_is_the_median_of_all_differences_turns_with_a_swap_and_moves_
     assert hodges_lehmann(a + by, b) == pytest.approx(found + by, abs=4 * near)
 
 
-def test_the_shift_of_twelve_thousand_against_twelve_thousand_takes_less_than_a_second() -> None:
+def test_the_shift_of_twelve_thousand_against_twelve_thousand_takes_the_processor_less_than_one() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.lognormal(size=12_000), rng.lognormal(0.1, size=12_000)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert hodges_lehmann(a, b) == pytest.approx(-0.0777, abs=0.001)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_sample_without_values_has_no_effect_size_and_no_median() -> None:
@@ -358,16 +358,16 @@ def test_a_table_of_differences_has_a_row_per_measure_that_both_sets_hold() -> N
     assert len(none) == 0 and list(none) == ["measure", *found]
 
 
-def test_fourteen_measures_of_ten_thousand_instances_take_a_few_seconds() -> None:
+def test_fourteen_measures_of_ten_thousand_instances_take_the_processor_a_few_seconds() -> None:
     rng = np.random.default_rng(7)
     a, b = measured(rng, 12_500), measured(rng, 12_500)
     names = [f"m{number}" for number in range(14)]
     for frame in (a, b):
         frame[names] = rng.lognormal(size=(12_500, 14))
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = effects.differences(a, b, names, draw=Draw(5.0))
     assert len(found) == 14 and found["n_a"].min() == 10_000
-    assert time.perf_counter() - begun < 20, "a few seconds where nothing else runs"
+    assert time.process_time() - begun < 20
 
 
 def test_components_are_the_eigenvectors_of_the_correlation_of_the_logs() -> None:
