@@ -20,8 +20,9 @@ from mitoem.server import access, answers, ranges, tokens
 from mitoem.server.answers import Freshness
 from mitoem.volume import IMAGE, Volume, open_at
 
-PIECE = 1 << 20
-"""Most bytes of a file that are held at once while it is sent."""
+PIECE = 1 << 19
+"""Bytes of a file that are read at once while it is sent; of a client that takes none, three lie in
+memory. Half as many would take a third more of the processor."""
 
 _GROUP = re.compile(r"(?:labels(?:/(?P<labels>[^/]+))?/)?zarr\.json")
 _ARRAY = re.compile(

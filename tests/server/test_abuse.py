@@ -254,7 +254,7 @@ def test_clients_that_read_nothing_fill_no_memory(victim: Running) -> None:
             raw = f"{TILES}/image/z/0/{number % 12}/0/0?format=raw" if number % 2 else SHARD
             one.sendall(b"GET " + raw.encode() + HOST + b"\r\n")
         assert tile_times(victim, 20)[18] < 1.0
-        assert server.memory_info().rss - memory < 500_000_000
+        assert server.memory_info().rss - memory < 400_000_000
 
 
 def test_too_much_at_once_is_refused_at_once_and_over_soon(victim: Running) -> None:
