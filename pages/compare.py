@@ -35,7 +35,8 @@ else:
         left, right = st.columns([2, 3], gap="medium", vertical_alignment="center")
         left.markdown(effect_table.claim(pair, measure, draw=draw))
         right.info(comparison.caveat(pair))
-        left, right = st.columns([2, 3], gap="medium")
+        with st.container(key="compare_panels"):
+            left, right = st.columns([2, 3], gap="medium")
         with left:
             pair_plots.panel(at, pair, measure)
         with right:

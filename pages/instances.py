@@ -15,11 +15,17 @@ if table is not None:
     expression = filtering.expression(complete_only=complete_only)
     # The rows first: a person waits for them, and what is around them takes long to draw.
     with right:
-        browsing.panel(at, shown, measured=measured, expression=expression)
+        browsing.panel(
+            at,
+            shown,
+            hidden=len(kept) - len(shown),
+            measured=measured,
+            expression=expression,
+        )
         downloads.row(at, table, expression=expression, shown=len(shown))
     with above:
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-            filtering.box(table)
+            filtering.box()
             filtering.adder(table, measured)
             words.switch(
                 "cut",
@@ -28,7 +34,7 @@ if table is not None:
                 help="Cut objects touch a face of the labelled region: their size is not known.",
             )
             instances.find(at)
-        filtering.mistake(table)
+        filtering.mistake()
         filtering.chips()
     with left:
         distribution.plot(at, kept, whole=table, measured=measured, complete_only=complete_only)

@@ -356,7 +356,7 @@ def test_a_point_of_the_other_set_is_reached_by_a_button_and_a_and_b_stay() -> N
 def test_a_measure_that_no_set_holds_says_so_and_draws_nothing() -> None:
     app = visit("compare", {**EVERY, "measure": "length_um"})
     assert not app.exception
-    assert "Length is not measured in both sets." in text(app)
+    assert "Length is not measured in A · " in text(app)
     assert comparison.ONE_SPECIMEN in [one.value for one in app.info]
 
 

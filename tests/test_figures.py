@@ -185,6 +185,56 @@ def test_instances_that_are_pointed_at_are_marked_where_they_are_drawn() -> None
         assert (list(last.customdata), list(last.x)) == (ids[:2], values)
 
 
+def test_where_a_table_holds_several_volumes_ids_are_of_the_one_that_is_named() -> None:
+    both = pd.concat(
+        [TABLE.assign(volume="R"), TABLE.assign(volume="H", volume_um3=TABLE["volume_um3"] / 2)]
+    )
+    one = int(TABLE["instance_id"][~TABLE["touches_border"]].iloc[0])
+    whole = float(TABLE.set_index("instance_id").loc[one, "volume_um3"])
+    tables = by_group(both, "volume")
+    for of, value in (("R", whole), ("H", whole / 2)):
+        for plot in (
+            histogram(both, "volume_um3", marked=[one], of=of),
+            scatter(both, "volume_um3", "mci", marked=[one], of=of),
+            ecdf(tables, "volume_um3", group="volume", marked=[one], of=of),
+        ):
+            assert (plot.data[-1].name, list(plot.data[-1].x)) == ("selected", [value])
+    kept = both[both["volume"] == "H"]
+    for plot in (
+        histogram(kept, "volume_um3", behind=both, marked=[one], of="R"),
+        scatter(kept, "volume_um3", "mci", behind=both, marked=[one], of="R"),
+    ):
+        assert "selected" not in [trace.name for trace in plot.data]
+    groups = by_group(TABLE, "size_class")
+    every = TABLE["instance_id"].tolist()
+    pointed = [t for t in ecdf(groups, "volume_um3", marked=every).data if t.name == "selected"]
+    assert len(pointed) == len(groups)
+
+
+def test_the_legend_of_groups_says_what_cut_ones_look_like() -> None:
+    bars = histogram(TABLE, "volume_um3", group="split", complete_only=False)
+    points = scatter(TABLE, "volume_um3", "mci", group="split", complete_only=False)
+    for plot in (bars, points):
+        shown = [trace.name for trace in plot.data if trace.showlegend is not False]
+        assert shown == ["train", "validation", "cut by a face"]
+        assert "cut by a face" not in set(drawn_numbers(plot)["trace"])
+    many = pd.concat([TABLE.assign(instance_id=TABLE["instance_id"] + k * 400) for k in range(10)])
+    key, *_ = (
+        t
+        for t in scatter(many, "volume_um3", "mci", group="split").data
+        if t.showlegend is not False
+    )
+    assert (key.type, key.marker.size, key.marker.opacity) == ("scattergl", 8, None)
+
+
+def test_bars_of_no_instance_are_no_lines_and_few_on_a_log_axis_can_be_read() -> None:
+    plot = histogram(TABLE[:9], "volume_um3", group="size_class", log_y=True)
+    for bars in plot.data:
+        assert [width > 0 for width in bars.marker.line.width] == [count > 0 for count in bars.y]
+    ticks, (low, high) = plot.layout.yaxis.tickvals, plot.layout.yaxis.range
+    assert sum(low <= np.log10(tick) <= high for tick in ticks) >= 2
+
+
 def test_numbers_of_a_plot_are_what_it_draws() -> None:
     points = drawn_numbers(scatter(TABLE, "volume_um3", "mci", complete_only=False))
     assert sorted(points["instance_id"]) == TABLE["instance_id"].tolist()

@@ -115,6 +115,42 @@ def test_ids_that_the_labels_do_not_hold_are_told_and_not_counted_as_selected() 
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("bad", ["nosuch > 1", "volume_um3 >> 2", "split > 1"])
+@pytest.mark.parametrize("cut", ["0", "1"])
+def test_a_filter_that_fits_no_table_is_in_force_nowhere(bad: str, cut: str) -> None:
+    app = visit("instances", {"volume": "phantom-r", "f": bad, "cut": cut, "group": "volume"})
+    fine(app)
+    notice = app.warning[0].value.replace("\\", "")
+    assert notice.startswith(f"f={bad}: ") and notice.endswith("; showing all rows")
+    assert not [one for one in app.button if one.key and one.key.startswith("chip_")]
+    code = " ".join(one.value for one in app.code)
+    assert "figures.histogram" in code and bad not in code
+    assert ("filter='not touches_border'" in code) == (cut == "1")
+
+
+@pytest.mark.usefixtures("root")
+def test_each_bad_word_of_instances_and_compare_is_named_and_its_default_shown() -> None:
+    bad = {"bins": "abc", "logx": "foo", "cut": "maybe", "up": "x", "cols": "foo,mci"}
+    app = visit("instances", {"volume": "phantom-r", **bad})
+    told = text(app)
+    assert all(word in told for word in bad)
+    assert app.toggle(key="word_cut").value and app.toggle(key="word_logx").value
+    assert app.slider(key="word_bins").value == 40
+    app = visit("compare", {"boot": "-3", "cut": "no"})
+    assert "boot" in text(app) and app.toggle(key="word_cut").value
+
+
+@pytest.mark.usefixtures("root")
+def test_where_no_row_is_left_the_page_says_whether_cut_ones_would_be() -> None:
+    for f, told in (
+        ("instance_id < 0", "No instance passes: take a condition away."),
+        ("touches_border", "No complete instance passes: switch “complete only” off to see"),
+    ):
+        app = visit("instances", {"volume": "phantom-r", "f": f})
+        assert any(one.value.startswith(told) for one in app.info)
+
+
+@pytest.mark.usefixtures("root")
 def test_the_chip_clears_the_selection_and_another_volume_does_so_too() -> None:
     app = visit("explore", {"sel": "2,3"})
     app.button(key="frame_clear").click().run()

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.limits import draw_limits, limits, note
 from mitoem.figures.marks import HIDDEN_AXIS, mark, ring
-from mitoem.figures.points import points
+from mitoem.figures.points import key, points
 from mitoem.figures.samples import (
     Sample,
     Values,
@@ -46,6 +46,7 @@ def scatter(
     complete_only: bool = True,
     behind: pd.DataFrame | None = None,
     marked: Sequence[int] = (),
+    of: str = "",
     log_x: bool = True,
     log_y: bool = True,
     theme: Theme = "light",
@@ -54,7 +55,7 @@ def scatter(
 
     Cut instances are hollow, or hidden and counted when ``complete_only``. ``behind``: the table
     before a filter that left ``frame``, drawn pale behind it; the axes are its own. ``marked``:
-    ids with a ring around them.
+    ids with a ring around them, of the volume ``of`` where the table holds several.
     """
     ink = INKS[theme]
     share: dict[str, Any] = {"logs": (log_x, log_y), "complete_only": complete_only}
@@ -65,7 +66,7 @@ def scatter(
     traces = [
         *([] if behind is None else _ghosts(left_out(whole, drawn), x, y, ink=ink, kind=kind)),
         *_points(drawn, x, y, group, places=places, ink=ink, kind=kind),
-        *ring(drawn, marked, x, y, ink=ink, kind=kind),
+        *ring(drawn, marked, x, y, ink=ink, kind=kind, of=of),
     ]
     across, up = numbers(whole.rows, x), numbers(whole.rows, y)
     lines = limits(x, across, [whole.rows]), limits(y, up, [whole.rows]) if y != x else []
@@ -114,9 +115,16 @@ def _points(
         number = places[name]
         colour = ink.accent if group is None else ink.series[number % len(ink.series)]
         symbol = _SYMBOLS[number % len(_SYMBOLS)]
-        look = {"color": colour, "size": _width(kind), "symbol": symbol, "opacity": opacity}
-        part = drawn.rows[rows], drawn.cut[rows]
-        traces += points(*part, x, y, name=name, look=look, kind=kind)
+        look = {"color": colour, "size": _width(kind), "symbol": symbol}
+        part, pale = (drawn.rows[rows], drawn.cut[rows]), {**look, "opacity": opacity}
+        cloud = points(*part, x, y, name=name, look=pale, kind=kind)
+        if name:
+            cloud = [trace.update(showlegend=False) for trace in cloud]
+            traces += key(name, look=look, kind=kind)
+        traces += cloud
+    if group and drawn.cut.any():
+        look = {"color": ink.text, "symbol": "circle-open", "line": {"width": 1}}
+        traces += key("cut by a face", look=look, kind=kind)
     return traces
 
 
@@ -133,6 +141,7 @@ def ecdf(
     behind: pd.DataFrame | None = None,
     group: str | None = None,
     marked: Sequence[int] = (),
+    of: str = "",
     log_x: bool = True,
     theme: Theme = "light",
 ) -> go.Figure:
@@ -140,7 +149,7 @@ def ecdf(
 
     ``behind``: the table before a filter that left these, drawn pale; the axis is its own.
     ``group``: its column whose groups the tables are; counts are then of each group. ``marked``:
-    ids of instances, of the first table, that are pointed at.
+    ids of instances that are pointed at, of the table ``of``, or of any.
     """
     ink, captions = INKS[theme], []
     traces: list[Any] = []
@@ -153,7 +162,7 @@ def ecdf(
     totals = {} if behind is None else {n: len(part) for n, part in by_group(behind, group).items()}
     for number, (name, frame) in enumerate(tables.items()):
         drawn = sample(frame, column, total=totals.get(name), **share)
-        pointers += mark(drawn, marked if number == 0 else (), column, ink=ink)
+        pointers += mark(drawn, marked if of in ("", name) else (), column, ink=ink)
         values = np.sort(numbers(drawn.rows, column))
         captions.append(f"{name}: {drawn.caption.replace(', hatched', '')}".removeprefix(": "))
         if values.size == 0:

@@ -11,10 +11,9 @@ import plotly.graph_objects as go
 
 from mitoem.effects import Components
 from mitoem.figures.curves import WEBGL_FROM
-from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.limits import Side, draw_limits, limits, note
 from mitoem.figures.marks import ring
-from mitoem.figures.points import points
+from mitoem.figures.points import key, points
 from mitoem.figures.samples import Sample, numbers, sample
 from mitoem.figures.style import INKS, Theme, figure, log_axis, title
 
@@ -116,7 +115,7 @@ def _cloud(
             part = one.rows.iloc[turn::slices], one.cut[turn::slices]
             cloud = points(*part, x, y, name=name, look=pale, kind=kind)
             turns[turn] += [trace.update(showlegend=False) for trace in cloud]
-        keys += _key(name, look=look, kind=kind) if len(one.rows) else []
+        keys += key(name, look=look, kind=kind) if len(one.rows) else []
         rings += ring(one, marked if name == of else (), x, y, ink=ink, kind=kind)
     captions += [told] if told else []
     traces = [*keys, *(trace for turn in turns for trace in turn), *rings]
@@ -132,9 +131,3 @@ def _cloud(
 
 SLICES: Final = 8
 """Parts of a large table that are drawn in turn with those of the others."""
-
-
-def _key(name: str, *, look: dict[str, Any], kind: type[Any]) -> list[Any]:
-    """The entry of a table in the legend, as dark as a single point is not."""
-    look = {**look, "size": 8}
-    return [kind(x=[None], y=[None], name=name, mode="markers", marker=look, meta=EXPLAINS)]

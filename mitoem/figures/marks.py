@@ -20,9 +20,11 @@ HIDDEN_AXIS: Final[dict[str, Any]] = {
 """A second y axis, from the bottom of the plot to its top, whatever the first one counts."""
 
 
-def mark(drawn: Sample, marked: Sequence[int], column: str, *, ink: Ink) -> list[go.Scatter]:
+def mark(
+    drawn: Sample, marked: Sequence[int], column: str, *, ink: Ink, of: str = ""
+) -> list[go.Scatter]:
     """A pointer on the x axis for each marked instance that is drawn; none gives no trace."""
-    ids, values = marked_values(drawn, marked, column)
+    ids, values = marked_values(drawn, marked, column, of=of)
     look = {"symbol": "triangle-up", "size": 11, "line": {"width": 1, "color": ink.ghost}}
     places = {"x": values, "y": [0.0] * len(ids), "yaxis": "y2", "cliponaxis": False}
     told = f": %{{x:.4~g}} {unit(column)}"
@@ -30,10 +32,17 @@ def mark(drawn: Sample, marked: Sequence[int], column: str, *, ink: Ink) -> list
 
 
 def ring(
-    drawn: Sample, marked: Sequence[int], x: str, y: str, *, ink: Ink, kind: type[Any]
+    drawn: Sample,
+    marked: Sequence[int],
+    x: str,
+    y: str,
+    *,
+    ink: Ink,
+    kind: type[Any],
+    of: str = "",
 ) -> list[Any]:
     """A ring around each marked point of a scatter; ``kind`` is the trace class of its points."""
-    ids, across, up = marked_values(drawn, marked, x, y)
+    ids, across, up = marked_values(drawn, marked, x, y, of=of)
     look = {"symbol": "circle-open", "size": 13, "line": {"width": 2, "color": ink.text}}
     places = {"x": across, "y": up}
     return _selected(kind, ids, places=places, look={**look, "color": ink.text}, told="")

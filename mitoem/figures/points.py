@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mitoem.figures.drawn import EXPLAINS
 from mitoem.figures.samples import Flags, numbers
 from mitoem.figures.style import unit
 
@@ -49,3 +50,9 @@ def points(
             )
         )
     return traces
+
+
+def key(name: str, *, look: Mapping[str, Any], kind: type[Any]) -> list[Any]:
+    """An entry of the legend, as large and dark as a single point of very many is not."""
+    look = {**look, "size": 8}
+    return [kind(x=[None], y=[None], name=name, mode="markers", marker=look, meta=EXPLAINS)]

@@ -77,14 +77,16 @@ def sample(
     )
 
 
-def marked_values(drawn: Sample, marked: Sequence[int], *columns: str) -> tuple[list[int], ...]:
+def marked_values(
+    drawn: Sample, marked: Sequence[int], *columns: str, of: str = ""
+) -> tuple[list[int], ...]:
     """Ids of ``marked`` that are drawn, and their values of each column.
 
-    Where a table holds several volumes, ids are of the first one.
+    ``of``: the volume that the ids are of, where the table holds several.
     """
     rows = drawn.rows[drawn.rows["instance_id"].isin(list(marked))]
-    if "volume" in rows.columns and not rows.empty:
-        rows = rows[rows["volume"] == drawn.rows["volume"].iloc[0]]
+    if of and "volume" in rows.columns:
+        rows = rows[rows["volume"] == of]
     return rows["instance_id"].tolist(), *(numbers(rows, column).tolist() for column in columns)
 
 

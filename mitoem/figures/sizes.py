@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -27,6 +28,7 @@ def histogram(
     complete_only: bool = True,
     behind: pd.DataFrame | None = None,
     marked: Sequence[int] = (),
+    of: str = "",
     log_x: bool = True,
     log_y: bool = False,
     bins: int = 40,
@@ -38,7 +40,7 @@ def histogram(
     hidden and counted when ``complete_only``. ``group`` names a column of words. Bars are stacked
     on a linear axis and overlaid on a log one, where heights do not add. ``behind``: the table
     before a filter that left ``frame``, drawn pale behind it; the bins are its own. ``marked``:
-    ids of instances that are pointed at.
+    ids of instances that are pointed at, of the volume ``of`` where the table holds several.
     """
     ink = INKS[theme]
     share: dict[str, Any] = {"logs": (log_x,), "complete_only": complete_only}
@@ -51,7 +53,7 @@ def histogram(
     if ghosts:
         tallest = max(tallest, int(max(ghosts[0].y)))
     lines = limits(column, edges, [whole.rows])
-    pointers = mark(drawn, marked, column, ink=ink)
+    pointers = mark(drawn, marked, column, ink=ink, of=of)
     traces = [*ghosts, *bars, *pointers] if len(whole.rows) else []
     told = [drawn.caption, note(lines)] if lines else [drawn.caption]
     plot = figure(traces, theme=theme, caption="<br>".join(told))
@@ -60,8 +62,9 @@ def histogram(
     plot.update_xaxes(log_axis(edges[0], edges[-1]) if log_x else plain, title_text=title(column))
     plot.update_yaxes(title_text="Instances", rangemode="tozero")
     if log_y:
-        top = float(np.log10(max(tallest, 1) * 1.6))
-        plot.update_yaxes(type="log", range=[np.log10(0.7), top], dtick=1)
+        top = max(tallest, 2) * 1.6
+        plot.update_yaxes(log_axis(1.0, top) | {"range": [np.log10(0.7), np.log10(top)]})
+        plot.update_yaxes(minor_ticks="")
     elif tallest < WHOLE_TICKS:
         plot.update_yaxes(dtick=1)
     plot.update_layout(
@@ -123,7 +126,7 @@ def _bars(
                     base=None if overlaid else base,
                     width=np.diff(edges),
                     offset=0,
-                    marker={**fill, "line": {"width": 0.5, "color": hatch if cut else colour}},
+                    marker={**fill, "line": _outline(counts, hatch if cut else colour)},
                     opacity=0.6 if overlaid and group is not None else 1,
                     name=words or "complete",
                     showlegend=not (cut and name),
@@ -134,7 +137,21 @@ def _bars(
                     ),
                 )
             )
+    if group and drawn.cut.any():
+        traces.append(_hatched(ink))
     return traces, tallest
+
+
+def _hatched(ink: Ink) -> go.Bar:
+    """The entry of the legend for what the hatched bars of every group are."""
+    pattern = {"shape": "/", "size": 5, "solidity": 0.3, "fgcolor": ink.text}
+    look = {"color": "rgba(0,0,0,0)", "pattern": pattern, "line": {"width": 0.5, "color": ink.text}}
+    return go.Bar(x=[None], y=[None], name="cut by a face", marker=look, meta=EXPLAINS)
+
+
+def _outline(counts: npt.NDArray[np.int64], colour: str) -> dict[str, Any]:
+    """Of bars; those of no instance would be lines on top of other bars."""
+    return {"width": np.where(counts > 0, 0.5, 0.0), "color": colour}
 
 
 def _ghost(whole: Sample, column: str, edges: Values, *, ink: Ink) -> list[go.Bar]:

@@ -23,7 +23,7 @@ from mitoem.morphometry.stream import (
     volume_partial,
     volume_skeletons,
 )
-from mitoem.morphometry.table import NO_SPLIT, empty, finish
+from mitoem.morphometry.table import NO_SPLIT, empty, example, finish
 
 __all__ = [
     "BLOCK",
@@ -39,6 +39,7 @@ __all__ = [
     "block_partial",
     "blocks",
     "empty",
+    "example",
     "finish",
     "halo",
     "measure",

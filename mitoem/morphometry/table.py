@@ -104,6 +104,12 @@ def empty() -> pd.DataFrame:
     return finish(Partial.none(), voxel_size=(1.0, 1.0, 1.0))
 
 
+def example() -> pd.DataFrame:
+    """One row with a value in every column: an expression that fits it fits all tables."""
+    some = {"str": "", "bool": False, "boolean": False, "int64": 0, "Int64": 0, "float64": 0.0}
+    return pd.DataFrame({c.name: pd.Series([some[c.dtype]], dtype=c.dtype) for c in COLUMNS})
+
+
 def _shape(partial: Partial, voxel_size: VoxelSize) -> dict[str, NDArray[np.float64]]:
     """Volume, surface and what follows from the two."""
     volume = partial.sums[:, 0] * voxel_volume_um3(voxel_size)

@@ -35,14 +35,19 @@ SCENE = "rows_viewer"
 """Key of the 3-D view's mount."""
 
 
-def panel(at: Here, shown: pd.DataFrame, *, measured: frozenset[str], expression: str) -> None:
-    """The rows as the address wants them: what to draw, in which order, and steps through them."""
+def panel(
+    at: Here, shown: pd.DataFrame, *, hidden: int, measured: frozenset[str], expression: str
+) -> None:
+    """The rows as the address wants them: what to draw, in which order, and steps through them.
+
+    ``hidden``: how many more the filter keeps, which are left out as cut ones.
+    """
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         view = words.segments("show", "Show", VIEWS, "Table")
         rows = _sorted(shown, measured)
         columns = _columns(measured)
     if rows.empty:
-        st.info(_nothing(measured))
+        st.info(_nothing(measured, hidden=hidden))
     elif view == "3-D":
         _scene(at, expression)
     elif view == "Gallery":
@@ -52,15 +57,17 @@ def panel(at: Here, shown: pd.DataFrame, *, measured: frozenset[str], expression
     _steps(at, rows)
 
 
-def _nothing(measured: frozenset[str]) -> str:
-    """Why there may be no row, and what to do."""
+def _nothing(measured: frozenset[str], *, hidden: int) -> str:
+    """Why there may be no row, and what to do; ``hidden`` cut ones pass the filter."""
     names = {column.name for column in COLUMNS} - measured
     if blank := [figures.title(name) for name in filtering.now().columns if name in names]:
         return (
-            f"Not measured here, so no instance passes: {', '.join(blank)}. Press “Measure "
-            "lengths” for the columns of skeletons, or take the condition away."
+            f"Not measured here, so no instance passes: {', '.join(blank)}. “Measure lengths” "
+            "adds the columns of skeletons; or take the condition away."
         )
-    return "No instance passes: take a condition away, or switch “complete only” off."
+    if hidden:
+        return f"No complete instance passes: switch “complete only” off to see {hidden:,} cut."
+    return "No instance passes: take a condition away."
 
 
 def _sorted(shown: pd.DataFrame, measured: frozenset[str]) -> pd.DataFrame:
@@ -79,6 +86,8 @@ def _columns(measured: frozenset[str]) -> list[str]:
     usual = [name for name in FIRST if name in measured]
     text = address.word("cols", "")
     wished = [name for name in text.split(",") if name in known] or usual
+    if text and text != ",".join(wished):
+        address.tell("cols", f"of {', '.join(known[:8])} …", ", ".join(wished))
     with st.popover("Columns", icon=":material/view_column:"):
         st.session_state["columns_chosen"] = wished
         st.multiselect(
@@ -152,9 +161,9 @@ def _config() -> dict[str, Any]:
     """How each column is shown: its title with its unit, its definition as a tip."""
     found: dict[str, Any] = {}
     by = address.word("sort", "instance_id")
-    arrow = {by: " ↑" if words.on("up", default=by == "instance_id") else " ↓"}
+    arrow = {by: "↑ " if words.on("up", default=by == "instance_id") else "↓ "}
     for column in COLUMNS:
-        name, tip = _head(column.name) + arrow.get(column.name, ""), column.definition
+        name, tip = arrow.get(column.name, "") + _head(column.name), column.definition
         if column.dtype == "float64":
             found[column.name] = st.column_config.NumberColumn(name, help=tip, format="%.4g")
         elif column.dtype in ("bool", "boolean"):

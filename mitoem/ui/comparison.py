@@ -29,6 +29,9 @@ OTHER_PARTS = (
 )
 
 
+MOST_SEED = 999_999_999
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """Two label sets, ``volume/labels``, their tables, and whether cut instances are left out."""
@@ -137,9 +140,7 @@ def draw(pair: Pair) -> Draw:
     edges, usual = _edges(pair)
     text = address.word("edge", f"{usual:g}")
     edge = next((one for one in edges if f"{one:g}" == text), usual)
-    boot = address.word("boot", "0")
-    seed = int(boot) if boot.isdigit() and len(boot) < 10 else 0
-    return Draw(edge, seed=seed, paired=pair.one_volume)
+    return Draw(edge, seed=words.whole("boot", 0, MOST_SEED, 0), paired=pair.one_volume)
 
 
 def settings(pair: Pair) -> None:
@@ -149,7 +150,7 @@ def settings(pair: Pair) -> None:
         words.choice("edge", "Edge of a block", [f"{one:g}" for one in edges], f"{usual:g}",
                      names=lambda one: f"{one} µm")  # fmt: skip
         st.session_state["word_boot"] = draw(pair).seed
-        st.number_input("Seed", 0, 999_999_999, step=1, key="word_boot", on_change=_reseed)
+        st.number_input("Seed", 0, MOST_SEED, step=1, key="word_boot", on_change=_reseed)
         st.caption(
             "Blocks should be larger than the reach within which neighbours resemble each other, "
             f"and many: fewer than {effects.FEWEST_BLOCKS} give no interval."

@@ -12,7 +12,7 @@ from plotly.graph_objects import Figure
 from mitoem import figures
 from mitoem.errors import MitoEMError
 from mitoem.morphometry import COLUMNS
-from mitoem.ui import address, cache, filtering, plots, selecting, snippets, words
+from mitoem.ui import cache, filtering, plots, selecting, snippets, words
 from mitoem.ui.address import Here
 from mitoem.ui.plots import Told
 
@@ -47,7 +47,9 @@ def plot(
     if group == "volume":
         table, whole = _pooled(at, table, whole)
     look |= {"complete_only": complete_only, "theme": words.theme(), "marked": at.view.sel}
-    if address.word("f", ""):
+    if group == "volume":
+        look["of"] = at.info.name
+    if filtering.now().terms:
         look["behind"] = whole
     figure = draw(kind, table, column, other, group=group, look=look)
     figure.update_layout(height=(figure.layout.height or FULL) - (FULL - HEIGHT), margin_t=40)
@@ -60,7 +62,7 @@ def plot(
         synthetic=cache.synthetic([at.info.name, *(_others(at) if group == "volume" else [])]),
         on_box=partial(_narrow, column, other),
         on_pick=partial(_pick, at.info.name if group == "volume" else None),
-        on_reset=partial(_widen, column, other),
+        on_reset=partial(_widen, column, other) if _bounded(column, other) else None,
     )
 
 
@@ -118,7 +120,7 @@ def code(
 ) -> str:
     """Python that draws the same plot."""
     volume, labels = at.info.name, at.view.labels or ""
-    text = address.word("f", "")
+    text = str(filtering.now())
     lines = ["import mitoem", "from mitoem import figures", ""]
     if group == "volume":
         lines += [
@@ -180,6 +182,10 @@ def _narrow(column: str, other: str | None, told: Told) -> None:
     filtering.add_range(column, *sorted(told["x"]))
     if other:
         filtering.add_range(other, *sorted(told["y"]))
+
+
+def _bounded(*columns: str | None) -> bool:
+    return any(filtering.bounds(name) for name in columns if name)
 
 
 def _widen(column: str, other: str | None) -> None:

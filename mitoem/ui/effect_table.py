@@ -62,8 +62,18 @@ def claim(pair: Pair, measure: str, *, draw: Draw) -> str:
     if pair.lacking:
         return pair.lacking
     if measure not in pair.measured:
-        return f"{_noun(measure)} is not measured in both sets."
+        return _unmeasured(pair, measure)
     return sentence(numbers(pair, [measure], draw=draw), measure)
+
+
+def _unmeasured(pair: Pair, measure: str) -> str:
+    """Which of the sets lack a measure, and how they come by it."""
+    sets = dict(zip(pair.names, (pair.a, pair.b), strict=True))
+    lacking = [name for name, table in pair.named.items() if table[measure].isna().all()]
+    return (
+        f"{_noun(measure)} is not measured in {' nor in '.join(lacking)}: press “Measure lengths” "
+        f"on Instances, or run `python -m mitoem measure {sets[lacking[0]]} --skeletons`."
+    )
 
 
 def sentence(found: pd.DataFrame, measure: str) -> str:
@@ -162,6 +172,11 @@ MEANING = (
 )
 
 _CSS = """<style>
+@media (max-width: 1000px) {
+  .st-key-compare_panels > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {
+    flex-wrap: wrap; }
+  .st-key-compare_panels > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+    > [data-testid="stColumn"] { min-width: 100%; } }
 .st-key-compare_table table { font-size: .8rem; font-variant-numeric: tabular-nums; }
 .st-key-compare_table :is(th, td) { padding: .3rem .4rem; line-height: 1.3; }
 .st-key-compare_table :is(th, td) * { font-size: inherit; line-height: inherit; }

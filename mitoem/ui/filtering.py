@@ -15,6 +15,7 @@ from mitoem.filters import Filter
 from mitoem.morphometry import COLUMNS
 from mitoem.ui import address, cache, facts
 from mitoem.ui.address import Here
+from mitoem.view.wishes import filter_mistake
 
 _TEXT, _ERROR = "filter_text", "filter_error"
 
@@ -25,9 +26,9 @@ _CHOICES = {
 """What there is to choose of a column of yes and no, and the term that says so."""
 
 
-def box(table: pd.DataFrame) -> None:
+def box() -> None:
     """The text box; a bad expression stays in it, and the last good one in force."""
-    if _ERROR not in st.session_state:
+    if _TEXT not in st.session_state:  # nor is what was said of its text, on a page left since
         st.session_state[_ERROR] = ""
     if not st.session_state[_ERROR]:
         st.session_state[_TEXT] = address.word("f", "")
@@ -35,34 +36,21 @@ def box(table: pd.DataFrame) -> None:
         "Filter",
         key=_TEXT,
         on_change=_read,
-        args=(table,),
         placeholder='volume_um3 > 0.05 and not touches_border and split == "train"',
         label_visibility="collapsed",
         icon=":material/filter_alt:",
     )
 
 
-def mistake(table: pd.DataFrame) -> None:
-    """Under the box: what is wrong with the expression in it, or with the one of the address."""
-    told, then = st.session_state[_ERROR], ""
-    if not told:
-        told, then = _refusal(address.word("f", ""), table), "Showing every row."
-    if told:
-        st.markdown(f":red[:material/error: {facts.plain(told)}] {then}")
+def mistake() -> None:
+    """Under the box: what is wrong with the expression in it; of the address a notice tells."""
+    if told := st.session_state[_ERROR]:
+        st.markdown(f":red[:material/error: {facts.plain(told)}]")
 
 
-def _refusal(text: str, table: pd.DataFrame) -> str:
-    """Why an expression cannot be applied to a table; empty where it can."""
-    try:
-        filters.parse(text).apply(table)
-    except FilterInvalid as error:
-        return str(error)
-    return ""
-
-
-def _read(table: pd.DataFrame) -> None:
+def _read() -> None:
     text = " ".join(st.session_state[_TEXT].split())
-    st.session_state[_ERROR] = _refusal(text, table)
+    st.session_state[_ERROR] = filter_mistake(text)
     if not st.session_state[_ERROR]:
         _write(text)
 
@@ -79,11 +67,9 @@ def _write(text: str) -> None:
 
 
 def now() -> Filter:
-    """The filter in force; one that keeps every row where the address holds none that parses."""
-    try:
-        return filters.parse(address.word("f", ""))
-    except FilterInvalid:
-        return filters.parse("")
+    """The filter in force; one that keeps every row where the address holds none that fits."""
+    text = address.word("f", "")
+    return filters.parse("" if filter_mistake(text) else text)
 
 
 def chips() -> None:
@@ -167,18 +153,13 @@ def _add(term: str) -> None:
 
 
 def apply(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the filter in force keeps; all where it is invalid, as ``mistake`` tells."""
-    try:
-        return table[filters.parse(address.word("f", "")).apply(table)]
-    except FilterInvalid:
-        return table
+    """The rows that the filter in force keeps."""
+    return table[now().apply(table)]
 
 
 def expression(*, complete_only: bool) -> str:
     """The expression that keeps what the page shows, cut instances included in the judgement."""
-    if not complete_only:
-        return address.word("f", "")
-    return str(now() & filters.parse("not touches_border"))
+    return str(now() & filters.parse("not touches_border" if complete_only else ""))
 
 
 def _add_ends(column: str, low: float, high: float) -> None:
@@ -212,6 +193,11 @@ def outwards(low: float, high: float) -> tuple[float, float]:
     short = decimal.Context(prec=digits, rounding=decimal.ROUND_FLOOR)
     over = decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING)
     return float(short.create_decimal(low)), float(over.create_decimal(high))
+
+
+def bounds(column: str) -> bool:
+    """Whether the filter in force holds a range of this column."""
+    return now().unbounded(column) != now()
 
 
 def drop_range(column: str) -> None:

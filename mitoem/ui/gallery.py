@@ -14,11 +14,13 @@ from streamlit.components.v2.types import ComponentRenderer
 from mitoem import figures
 from mitoem.front import field_nm
 from mitoem.geometry import Box
-from mitoem.ui import address, modules, selecting
+from mitoem.ui import address, modules, selecting, words
 from mitoem.ui.address import Here
 
 PAGE = 24
 """Pictures on a page."""
+
+MOST_PAGES = 999_999
 
 _HTML = '<div class="gallery" role="group" aria-label="Instances"></div>'
 
@@ -79,8 +81,7 @@ def first(rows: int) -> int:
 
 def number(pages: int) -> int:
     """The page of the address, moved to the nearest there is."""
-    text = address.word("page", "1")
-    return min(max(int(text) if text.isdigit() else 1, 1), pages)
+    return min(words.whole("page", 1, MOST_PAGES, 1), pages)
 
 
 def turn(to: int, pages: int) -> None:

@@ -47,8 +47,8 @@ def panel(at: Here, pair: Pair, measure: str) -> None:
         return
     of = pair.called(f"{at.info.name}/{at.view.labels}")
     chosen.look.update(complete_only=pair.complete_only, theme=words.theme())
-    if at.view.sel and of and (chosen.call != "ecdf" or of == pair.names[0]):
-        chosen.look.update(marked=at.view.sel, **({} if chosen.call == "ecdf" else {"of": of}))
+    if at.view.sel and of:
+        chosen.look.update(marked=at.view.sel, of=of)
     figure = draw(pair, chosen)
     labels = LABELS * bool(figure.layout.shapes)
     figure.update_layout(

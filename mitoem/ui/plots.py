@@ -68,6 +68,7 @@ def draw(
             "base": modules.base(),
             "figure": figure.to_json(),
             "stem": stem,
+            "resets": on_reset is not None,
             "said": f"{_axes(figure)}. {caption}".replace("<br>", "; "),
         },
         on_box_change=lambda: on_box(_told(key, "box")) if on_box else None,

@@ -29,6 +29,8 @@ _CSS = """
   color: light-dark(#0069a8, #5cc3ee) !important; }
 [data-testid="stCode"] .token.function { color: light-dark(#0b5cad, #7ab8ff) !important; }
 [data-testid="stAppDeployButton"] { display: none; }
+[data-testid="stTopNavLink"]:focus-visible { outline: 2px solid var(--st-primary-color, #0b6b74);
+  outline-offset: 1px; }
 .st-key-frame { padding-bottom: .4rem; margin-bottom: -.35rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent);
   flex-wrap: nowrap !important; overflow-x: auto; }

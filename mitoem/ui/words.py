@@ -48,14 +48,12 @@ def switch(word: str, label: str, *, default: bool, help: str | None = None) -> 
 
 def on(word: str, *, default: bool) -> bool:
     """What the toggle of a word shows, also before it is drawn."""
-    return address.word(word, str(int(default))) == "1"
+    return _one_of(word, ("0", "1"), str(int(default))) == "1"
 
 
 def number(word: str, label: str, low: int, high: int, default: int, *, bare: bool = False) -> int:
     """A slider of whole numbers; a word that is none in its range shows the default."""
-    text = address.word(word, str(default))
-    value = int(text) if text.isdigit() else default
-    st.session_state[_key(word)] = value if low <= value <= high else default
+    st.session_state[_key(word)] = whole(word, low, high, default)
     return int(
         st.slider(
             label,
@@ -68,6 +66,15 @@ def number(word: str, label: str, low: int, high: int, default: int, *, bare: bo
             help=label if bare else None,
         )
     )
+
+
+def whole(word: str, low: int, high: int, default: int) -> int:
+    """The whole number of a word; the default, and a notice, where it is none in this range."""
+    text = address.word(word, str(default))
+    if text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high:
+        return int(text)
+    address.tell(word, f"a whole number from {low:,} to {high:,}", str(default))
+    return default
 
 
 def theme() -> Theme:

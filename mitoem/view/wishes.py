@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 from mitoem.errors import FilterInvalid
 from mitoem.filters import parse
 from mitoem.manifest import LabelSet, VolumeInfo
-from mitoem.morphometry import COLUMNS
+from mitoem.morphometry import example
 
 VERSION: Final = "1"
 """Version of the words below; it goes up when a word changes its meaning."""
@@ -27,10 +27,20 @@ Wish: TypeAlias = str | int | float | tuple[int, ...] | None
 _Word = TypeVar("_Word", bound=str)
 _Value = TypeVar("_Value")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_ROW = example()
 
 
 MOST_SEED: Final = 9999
 """Ways of dealing the colours, less one."""
+
+
+def filter_mistake(text: str) -> str:
+    """What is wrong with a filter of instance tables; empty where it can be applied."""
+    try:
+        parse(text).apply(_ROW)
+    except FilterInvalid as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +217,8 @@ class Reader:
     def filter(self, wish: Wish) -> str:
         """The text of a filter that parses; empty for all rows."""
         text = "" if wish is None else str(wish).strip()
-        try:
-            parse(text).check(column.name for column in COLUMNS)
-        except FilterInvalid as error:
-            self.say("f", text, f"a filter ({error})", "all rows")
+        if wrong := filter_mistake(text):
+            self.say("f", text, f"a filter ({wrong})", "all rows")
             return ""
         return text
 

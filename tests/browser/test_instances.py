@@ -341,6 +341,39 @@ def test_a_bad_filter_is_told_under_the_box_and_the_rows_stay(page: Page) -> Non
         assert words(page)["f"] == "instance_id <= 4"
 
 
+def test_what_was_wrong_with_a_filter_is_forgotten_with_its_text(page: Page) -> None:
+    page.goto("/instances?volume=phantom-r&cut=0&f=instance_id <= 4")
+    rest(page)
+    box = page.get_by_role("textbox", name="Filter")
+    box.fill("volume_um3 >> 2")
+    box.press("Enter")
+    told = page.get_by_text("filter, character")
+    expect(told.first).to_be_visible()
+    for name in ("Compare", "Instances"):
+        page.get_by_role("link", name=name, exact=True).click()
+        rest(page)
+    expect(box).to_have_value("instance_id <= 4")
+    expect(told).to_have_count(0)
+
+
+def test_a_double_click_takes_the_range_away_and_leaves_the_selection(page: Page) -> None:
+    page.goto("/instances?volume=phantom-r&cut=0&plot=Scatter&sel=3,5&f=volume_um3 > 0.01")
+    drawn(page)
+    x, y = page.evaluate(
+        """() => { const plot = document.querySelector(".figure");
+          const { xaxis, yaxis } = plot._fullLayout;
+          const { x, y } = plot._fullData.find((one) => one.customdata);
+          const area = plot.querySelector(".nsewdrag").getBoundingClientRect();
+          return [area.left + xaxis.d2p(x[0]), area.top + yaxis.d2p(y[0])]; }"""
+    )
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.dblclick(x, y)
+    page.wait_for_url(lambda url: "f=" not in url)
+    page.wait_for_timeout(1000)
+    assert words(page)["sel"] == "3,5"
+
+
 def test_tables_are_downloaded_with_what_says_where_they_come_from(
     page: Page, browser_root: Path, whole: pd.DataFrame
 ) -> None:

@@ -9,6 +9,7 @@ import { PLOTLY_URL, loadPlotly } from "./library.js";
  * @typedef {object} Data
  * @property {string} figure of plotly, as JSON
  * @property {string} stem name of a saved file, without its ending
+ * @property {boolean} resets a double click has something to take away
  * @property {string} said what the plot shows, for who does not see it
  *
  * @typedef {object} Component  What Streamlit passes.
@@ -25,6 +26,7 @@ const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, sh
 const CHARACTER = 6, LINE = 16, BESIDE = 90, BELOW = 96;
 /** Pixels from the axis to the foot of its title, beside which the buttons lie. */
 const TITLE = 52;
+const AGAIN = 300; // ms within which a second press is one of a double click, as plotly.js has it
 const SCALE = { svg: 1, png: 3 };
 
 /** @param {Component} component @returns {Promise<() => void>} */
@@ -109,13 +111,18 @@ function breakCaption(layout, width) {
 function listen(holder, Plotly) {
   const tell = (/** @type {string} */ name, /** @type {any} */ value) =>
     plots.get(holder)?.component.setTriggerValue(name, value);
+  const resets = () => plots.get(holder)?.component.data.resets;
+  let pick = 0; // a press that a second one may make a double click
   holder.on("plotly_selected", (/** @type {any} */ event) => {
     if (!event?.range) return;
     tell("box", { x: event.range.x, y: event.range.y });
   });
   holder.on("plotly_click", (/** @type {any} */ { points, event }) => {
     const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
-    if (point) tell("pick", { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey });
+    clearTimeout(pick);
+    if (!point || (resets() && event.detail > 1)) return;
+    const told = { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey };
+    pick = window.setTimeout(() => tell("pick", told), resets() ? AGAIN : 0);
   });
   /** @type {MouseEvent[]} */
   let presses = [];

@@ -230,9 +230,10 @@ export class Scene {
 
   layout() {
     const [nz, ny, nx] = this.edges;
+    const longest = Math.max(nx, ny, nz);
     const axis = (/** @type {number} */ edge) => ({
       title: { text: "" }, range: [-0.004 * edge, 1.004 * edge], color: "#8a96a3", gridcolor: "#222932", zeroline: false,
-      showbackground: false, tickfont: { size: 9 }, showspikes: false, nticks: 5,
+      showbackground: false, tickfont: { size: 9 }, showspikes: false, nticks: edge < longest / 3 ? 2 : 5,
     });
     return {
       autosize: true, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false,
