@@ -31,7 +31,7 @@ def acts(pair: Pair, figure: Figure, of: str) -> dict[str, Any]:
     return {
         "on_box": partial(select_inside, points(figure, of)),
         "on_pick": partial(_pick, pair, of),
-        "on_reset": partial(selecting.take, ()),
+        "on_reset": partial(selecting.take, ()) if selecting.now() else None,
     }
 
 

@@ -111,18 +111,31 @@ function breakCaption(layout, width) {
 function listen(holder, Plotly) {
   const tell = (/** @type {string} */ name, /** @type {any} */ value) =>
     plots.get(holder)?.component.setTriggerValue(name, value);
-  const resets = () => plots.get(holder)?.component.data.resets;
-  let pick = 0; // a press that a second one may make a double click
+  /** @type {(() => void) | null} what is told of a press, unless a second one makes it a double click */
+  let waiting = null;
+  let pick = 0;
+  const press = () => {
+    clearTimeout(pick);
+    waiting?.();
+    waiting = null;
+  };
   holder.on("plotly_selected", (/** @type {any} */ event) => {
     if (!event?.range) return;
     tell("box", { x: event.range.x, y: event.range.y });
   });
   holder.on("plotly_click", (/** @type {any} */ { points, event }) => {
     const point = points.find((/** @type {any} */ one) => Number.isInteger(one.customdata));
-    clearTimeout(pick);
-    if (!point || (resets() && event.detail > 1)) return;
+    const { component } = /** @type {{component: Component}} */ (plots.get(holder));
+    if (component.data.resets && event.detail > 1) {
+      clearTimeout(pick);
+      waiting = null;
+      return;
+    }
+    press();
+    if (!point) return;
     const told = { id: point.customdata, of: point.data.meta ?? null, add: event.shiftKey };
-    pick = window.setTimeout(() => tell("pick", told), resets() ? AGAIN : 0);
+    waiting = () => tell("pick", told);
+    pick = window.setTimeout(press, component.data.resets ? AGAIN : 0);
   });
   /** @type {MouseEvent[]} */
   let presses = [];
