@@ -19,7 +19,7 @@ MitoEMError
 ├── SourceUnsupported      (ValueError)         a format, dtype or axis order that is not read
 ├── ShapeMismatch          (ValueError)         two arrays that should agree in shape
 ├── LabelsInvalid          (ValueError)         labels that are floats, negative, or beyond uint32
-├── VoxelSizeMissing       (ValueError)         a source that does not say its voxel size
+├── VoxelSizeMissing       (ValueError)         no voxel size in a source, or an absurd one
 ├── DiskFull               (OSError)            not enough free space, before or during a write
 ├── DiskReadOnly           (PermissionError)    a disk or a folder that takes no writing
 ├── MemoryShort            (MemoryError)        work that needs more memory than is free for it
@@ -139,7 +139,7 @@ class LabelsInvalid(MitoEMError, ValueError):
 
 
 class VoxelSizeMissing(MitoEMError, ValueError):
-    """A source that does not say its voxel size."""
+    """A source that does not say its voxel size, or a size that no image of cells has."""
 
 
 class DiskFull(MitoEMError, OSError):

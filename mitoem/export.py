@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +19,7 @@ import numpy.typing as npt
 import tifffile
 
 from mitoem import manifest, meshes, ome, pyramid
-from mitoem.errors import RequestInvalid, SourceUnsupported
+from mitoem.errors import DiskFull, DiskReadOnly, MitoEMError, RequestInvalid, SourceUnsupported
 from mitoem.geometry import Box, VoxelSize
 from mitoem.ingestion.disk import disk_error, write_json
 from mitoem.ingestion.hdf5 import MAIN
@@ -60,7 +62,7 @@ def check_array_path(path: Path) -> Callable[[Path, npt.NDArray[Any], VoxelSize]
     """
     for ending, write in _ARRAYS.items():
         if path.name.lower().endswith(ending):
-            _check_place(path, folder=ending == ".zarr")
+            check_place(path, folder=ending == ".zarr")
             return write
     raise SourceUnsupported(f"{path.name}: expected one of {', '.join(_ARRAYS)}")
 
@@ -68,24 +70,60 @@ def check_array_path(path: Path) -> Callable[[Path, npt.NDArray[Any], VoxelSize]
 def check_table_path(path: Path) -> tuple[Literal["csv", "parquet"], Path]:
     """What a file name asks a table to be, and the file that says where it comes from.
 
-    A table in both forms has one of each. Raises SourceUnsupported, and RequestInvalid.
+    A table in both forms has one of each. Raises SourceUnsupported, and RequestInvalid; another
+    file is never replaced by what is written beside the table.
     """
     kind = _TABLES.get(path.suffix.lower())
     if kind is None:
         raise SourceUnsupported(f"{path.name}: expected {' or '.join(_TABLES)}")
     sidecar = path.with_suffix(".json" if kind == "csv" else ".parquet.json")
     for one in (path, sidecar):
-        _check_place(one)
+        check_place(one)
+    if sidecar.exists() and not _has_key(sidecar, f"{kind}_sha256"):
+        raise RequestInvalid(
+            f"{sidecar}: expected no file, or what was written beside a table, found another; "
+            f"give {path.name} another name or folder"
+        )
     return kind, sidecar
 
 
+def check_place(path: Path, *, folder: bool = False) -> None:
+    """Raise RequestInvalid where a file is not to be written, DiskReadOnly where none can be.
+
+    That is in the place of a folder, unless it is one of what would take its place, and where
+    ``check_folder`` says so.
+    """
+    with _naming(path):
+        if path.is_dir() and not (folder and any((path / name).is_file() for name in _OF_ARRAYS)):
+            found = "a folder of something else" if folder else "a folder"
+            raise RequestInvalid(f"{path}: expected the name of a file to write, found {found}")
+    check_folder(path.parent, asked=path)
+
+
+def check_folder(folder: Path, *, asked: Path | None = None) -> None:
+    """Raise RequestInvalid for a folder below a file, or in a volume, whose files are its own.
+
+    ``asked`` is what a person asked for, where it is not the folder itself.
+    """
+    asked = asked or folder
+    with _naming(asked):
+        above = Path(os.path.realpath(folder))
+        around = (above, *above.parents)
+        nearest = next(one for one in around if one.exists())
+        if not nearest.is_dir():
+            raise RequestInvalid(f"{asked}: expected a folder, found the file {nearest}")
+        for one in around:
+            if (one / manifest.FILE).is_file() and (one / "image.zarr").is_dir():
+                raise RequestInvalid(f"{asked}: expected a place outside of volumes, found {one}")
+
+
 def check_mesh_formats(formats: Sequence[str]) -> list[str]:
-    """The formats themselves; raises RequestInvalid for one that is not written."""
+    """The formats, each once; raises RequestInvalid for one that is not written."""
     known = ["glb", *MESH_FORMATS]
     for one in formats:
         if one not in known:
             raise RequestInvalid(f"mesh format: expected one of {', '.join(known)}, found {one!r}")
-    return list(formats)
+    return list(dict.fromkeys(formats))
 
 
 def write_mesh(
@@ -98,7 +136,6 @@ def write_mesh(
     volume: Volume,
 ) -> list[Path]:
     """One surface in each format, ``<id>.<format>``, in a directory that is made if need be."""
-    directory.mkdir(parents=True, exist_ok=True)
     written = []
     for one in formats:
         data = (
@@ -197,12 +234,32 @@ _ARRAYS: dict[str, Callable[[Path, npt.NDArray[Any], VoxelSize], None]] = {
 }
 
 
-def _check_place(path: Path, *, folder: bool = False) -> None:
-    """Raise RequestInvalid where a folder lies that is not of what would take its place."""
-    if path.is_dir() and not (folder and any((path / name).is_file() for name in _OF_ARRAYS)):
-        found = "a folder of something else" if folder else "a folder"
-        raise RequestInvalid(f"{path}: expected the name of a file to write, found {found}")
+def _has_key(path: Path, key: str) -> bool:
+    """Whether a file is a JSON object with a key."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and key in found
 
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What a disk says against writing a file, with its path as a person gave it."""
+    try:
+        yield
+    except MitoEMError:
+        raise
+    except OSError as error:
+        found = disk_error(error)
+        if not isinstance(found, DiskFull):
+            reason = error.strerror or str(error).splitlines()[0][:300]
+            found = DiskReadOnly(f"{path}: nothing can be written there: {reason}")
+        raise found from error
+
+
+MOST_OF_NAME = 50
+"""Letters of a file's name in its hidden one, as a name has 255 bytes at most."""
 
 _OF_ARRAYS = ("zarr.json", ".zgroup", ".zarray")
 """What lies in a folder that is a Zarr array, or a group of them."""
@@ -210,21 +267,18 @@ _OF_ARRAYS = ("zarr.json", ".zgroup", ".zarray")
 
 def _whole(path: Path, write: Callable[[Path], Any]) -> Path:
     """Write beside the target under a hidden name of the same ending, then put it in place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        write(partial)
-        _check_place(path, folder=partial.is_dir())
-        if path.is_dir():
-            shutil.rmtree(path)
-        partial.replace(path)
-    except OSError as error:
-        found = disk_error(error)
-        if found is error:
-            raise
-        raise found from error
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        partial.unlink(missing_ok=True)
+    check_place(path, folder=True)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name[-MOST_OF_NAME:]}")
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(partial)
+            check_place(path, folder=partial.is_dir())
+            if path.is_dir():
+                shutil.rmtree(path)
+            partial.replace(path)
+        finally:
+            if partial.is_dir():
+                shutil.rmtree(partial)
+            partial.unlink(missing_ok=True)
     return path

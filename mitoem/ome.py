@@ -140,18 +140,31 @@ def finest(attributes: Mapping[str, Any], *, where: str) -> Finest | None:
         size = [edges.get(axis, 0.0) for axis in "zyx"]
         version = str(ome.get("version", first.get("version", "of no version")))
         path = str(level["path"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise VolumeInvalid(f"{where}: no OME-Zarr multiscale ({error!r})") from error
     known = scales and min(size) > 0
     return Finest(axes, path, (size[0], size[1], size[2]) if known else None, version)
 
 
 def parse_labels(attributes: Mapping[str, Any], *, where: str) -> tuple[str, ...]:
-    """Names of the label images that a ``labels`` group lists; raises VolumeInvalid."""
-    try:
-        return tuple(str(name) for name in attributes.get("ome", attributes)["labels"])
-    except (KeyError, TypeError) as error:
-        raise VolumeInvalid(f"{where}: no OME-Zarr list of labels ({error!r})") from error
+    """Names of the label images that a ``labels`` group lists, if any; raises VolumeInvalid."""
+    ome = attributes.get("ome", attributes)
+    names = ome.get("labels", []) if isinstance(ome, Mapping) else None
+    if not isinstance(names, list):
+        raise VolumeInvalid(f"{where}: expected a list of label images, found {_short(ome)}")
+    return tuple(str(name) for name in names)
+
+
+def attributes_of(zarr_json: Any, *, where: str) -> dict[str, Any]:
+    """Attributes of the ``zarr.json`` of a group or array; raises VolumeInvalid for no object."""
+    attributes = zarr_json.get("attributes", {}) if isinstance(zarr_json, dict) else zarr_json
+    if not isinstance(attributes, dict):
+        raise VolumeInvalid(f"{where}: expected attributes {{…}}, found {_short(attributes)}")
+    return attributes
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:80]
 
 
 def _unit(axis: Mapping[str, Any], where: str) -> float:

@@ -168,6 +168,10 @@ SHALLOW = {
         ),
         r"image.zarr/labels/zarr.json: labels: expected \['truth'\], found \[\]",
     ),
+    "the attributes of the list of labels are no object": (
+        edited("image.zarr/labels/zarr.json", lambda data: data.update(attributes=5)),
+        r"image.zarr/labels/zarr.json: VolumeInvalid .* expected attributes .* found 5",
+    ),
     "an array has another shape": (
         edited("image.zarr/1/zarr.json", lambda data: data.update(shape=[32, 192, 290])),
         r"image.zarr/1/zarr.json: shape: expected \(32, 192, 288\)",

@@ -154,6 +154,104 @@ def test_a_table_that_cannot_be_written_is_named(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["table", "phantom-r/truth", "--out", "{}/volume.csv"],
+        ["table", "phantom-r/truth", "--out", "{}/tables/truth.parquet"],
+        ["mesh", "phantom-r/truth", "--ids", "1", "--out", "{}/meshes/new"],
+        ["figure", "phantom-r", "--view", "z=4", "--out", "{}/figure.png"],
+        ["predict", "phantom-r", "--box", "0:16,0:128,0:128", "--out", "{}/image.zarr"],
+        ["evaluate", "phantom-r/truth", "phantom-r/truth", "--errors", "{}/errors.csv"],
+        ["export", "--submission", "{}/s.zip", "--human", "phantom-h/run", "--rat", "none/run"],
+    ],
+)
+def test_no_command_writes_a_file_into_a_volume(
+    words: list[str], root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    linked = tmp_path / "linked"
+    linked.symlink_to(root / "phantom-r")
+    before = sorted((root / "phantom-r").rglob("*"))
+    volume = (root / "phantom-r/volume.json").read_bytes()
+    for folder in (root / "phantom-r", linked):
+        asked = [word.format(folder) for word in words]
+        assert main([*asked, "--data", str(root), "--quiet"]) == 1
+        assert "expected a place outside of volumes" in capsys.readouterr().err
+    assert sorted((root / "phantom-r").rglob("*")) == before
+    assert (root / "phantom-r/volume.json").read_bytes() == volume
+
+
+@pytest.mark.parametrize(("name", "beside"), [("t.csv", "t.json"), ("t.parquet", "t.parquet.json")])
+@pytest.mark.parametrize("content", ['{"precious": 1}', "[]", "no JSON"])
+def test_a_table_replaces_no_file_of_somebody_else_beside_it(
+    name: str, beside: str, content: str, small_root: Path, tmp_path: Path
+) -> None:
+    words = ["table", "phantom-r/truth", "--data", str(small_root), "--quiet", "--out"]
+    (tmp_path / beside).write_text(content)
+    assert main([*words, str(tmp_path / name)]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [beside]
+    assert (tmp_path / beside).read_text() == content
+    (tmp_path / beside).unlink()
+    assert main([*words, str(tmp_path / name)]) == main([*words, str(tmp_path / name)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["table", "phantom-r/truth", "--out"], "a.csv/t.csv"),
+        (["table", "phantom-r/truth", "--out"], "n" * 300 + ".csv"),
+        (["mesh", "phantom-r/truth", "--ids", "1", "--out"], "a.csv"),
+        (["mesh", "phantom-r/truth", "--ids", "1", "--out"], "a.csv/meshes"),
+        (["evaluate", "no-file.h5", "phantom-r/truth", "--errors"], "a.csv/e.csv"),
+    ],
+)
+def test_a_place_where_no_file_can_be_is_named_as_it_was_typed(
+    words: list[str],
+    asked: str,
+    small_root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a.csv").touch()
+    out = str(tmp_path / asked)
+    assert main([*words, out, "--data", str(small_root), "--quiet"]) == 1
+    kind, _, told = capsys.readouterr().err.removeprefix("mitoem: ").partition(": ")
+    assert kind in ("RequestInvalid", "DiskReadOnly") and told.startswith(f"{out}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_name_may_be_as_long_as_the_disk_takes(small_root: Path, tmp_path: Path) -> None:
+    out = tmp_path / ("n" * 245 + ".csv")
+    words = ["table", "phantom-r/truth", "--data", str(small_root), "--quiet", "--out", str(out)]
+    assert main(words) == 0 and out.is_file()
+
+
+def test_errors_are_written_into_a_folder_that_is_made(small_root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new/errors.csv"
+    words = ["evaluate", "phantom-r/truth", "phantom-r/truth", "--errors", str(out)]
+    assert main([*words, "--data", str(small_root), "--quiet"]) == 0
+    assert [path.name for path in out.parent.iterdir()] == ["errors.csv"]
+
+
+EARLY = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mitoem.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+from mitoem.__main__ import start
+start()
+"""
+
+
+def test_an_interrupt_while_libraries_load_is_one_line_too() -> None:
+    words = [sys.executable, "-c", EARLY]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "mitoem: stopped\n")
+
+
 @pytest.mark.parametrize("ending", [".h5", ".tif", ".nii.gz", ".npz", ".zarr"])
 def test_a_prediction_is_written_saved_and_scored(ending: str, root: Path, tmp_path: Path) -> None:
     out = str(tmp_path / f"p{ending}")
@@ -243,9 +341,17 @@ def test_meshes_and_figures_are_written(root: Path, tmp_path: Path) -> None:
         assert figure.read_bytes().startswith(head)
 
 
-def test_an_unknown_instance_is_named(root: Path, tmp_path: Path) -> None:
-    done = run("mesh", "phantom-r/truth", "--ids", "99999", "--out", str(tmp_path), data=root)
-    assert done.returncode == 1 and "99999" in done.stderr
+def test_an_unknown_instance_is_named_before_any_is_written(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = int(mitoem.table("phantom-r", data=root)["instance_id"].iloc[0])
+    out = tmp_path / "meshes"
+    words = ["mesh", "phantom-r/truth", "--out", str(out), "--data", str(root), "--quiet"]
+    assert main([*words, "--ids", f"{known},99999"]) == 1
+    assert "99999" in capsys.readouterr().err and not out.exists()
+    assert main([*words, "--ids", f"{known},{known}", "--format", "glb,glb"]) == 0
+    assert capsys.readouterr().out == "wrote 1 files\n"
+    assert [path.name for path in out.iterdir()] == [f"{known}.glb"]
 
 
 def test_check_names_a_damaged_file(root: Path) -> None:

@@ -202,6 +202,51 @@ def test_a_spacing_is_read_in_the_unit_that_makes_it_a_micrographs(
             mitoem.ingest("one", tmp_path / "i.nii", data=root)
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [((0.03, 0.008, 0.008), r"found 0\.03 × 0\.008 × 0\.008 nm; is it in µm"),
+     ((30.0, 0.008, 0.008), "in µm"),
+     ((1e-300, 1e-300, 1e-300), "in µm"),
+     ((1e300, 1.0, 1.0), r"expected edges of 0\.5 to 10000 nm .* found 1e\+300"),
+     ((float("nan"), 8.0, 8.0), "found nan")],
+)  # fmt: skip
+def test_a_voxel_size_of_no_micrograph_is_refused_before_anything_is_written(
+    size: tuple[float, float, float], said: str, source: Path, root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.VoxelSizeMissing, match=said):
+        mitoem.ingest("one", source, voxel_size=size, data=root)
+    if min(size) > 1e-4:
+        scaled = files.ome_zarr(tmp_path / "z", IMAGE, scale=size, unit="nanometer")
+        with pytest.raises(errors.VoxelSizeMissing, match=f"z, OME-Zarr metadata: .*{said}"):
+            mitoem.ingest("one", scaled, data=root)
+    assert not root.exists()
+    mitoem.ingest("one", source, voxel_size=(10_000.0, 500.0, 0.5), data=root)
+
+
+def test_a_key_for_a_file_of_one_array_is_refused(tmp_path: Path, root: Path) -> None:
+    np.save(tmp_path / "i.npy", IMAGE)
+    (tmp_path / "i.tif").write_bytes(_stack(tmp_path, IMAGE))
+    for path in (
+        tmp_path / "i.npy",
+        tmp_path / "i.tif",
+        files.nifti(tmp_path / "i.nii", IMAGE),
+        files.folder_of(tmp_path / "slices", files.slices(IMAGE)),
+    ):
+        with pytest.raises(errors.RequestInvalid, match=f"{path.name}: .*'raw'"):
+            recognise(path, key="raw")
+
+
+def test_the_key_of_the_image_is_no_fault_of_labels_that_have_none(
+    tmp_path: Path, source: Path, root: Path
+) -> None:
+    np.save(tmp_path / "l.npy", LABELS)
+    ask = {"labels": [tmp_path / "l.npy"], "voxel_size": VOXEL, "data": root}
+    one = mitoem.ingest("one", source, key="image", **ask)
+    assert (one.read(layer="truth") == LABELS).all()
+    with pytest.raises(errors.RequestInvalid, match=r"l\.npy: expected no key"):
+        mitoem.ingest("two", source, key="image", labels_key="labels", **ask)
+
+
 def test_an_affine_is_read_where_the_spacing_is_a_default(tmp_path: Path) -> None:
     picture = nib.Nifti1Image(IMAGE.transpose(2, 1, 0), np.diag([10.0, 10.0, 40.0, 1.0]))
     picture.header["pixdim"][1:4] = 1

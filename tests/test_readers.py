@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import files
 import h5py
@@ -512,6 +514,62 @@ def test_labels_of_an_ome_zarr_are_those_beside_its_image(tmp_path: Path) -> Non
     group.attrs["ome"] = {"version": "0.5", "labels": ["mito", "other"]}
     with pytest.raises(errors.SourceUnsupported, match="mito, other"):
         recognise(path, role="labels")
+
+
+WRONG = [5, None, [], {}, "x", "\ud800", 10**400]
+"""What stands in metadata where something else should."""
+
+
+def _mutants(node: Any) -> Iterator[Any]:
+    """The same JSON with one of its parts, each in turn, replaced by each of what is wrong."""
+    yield from WRONG
+    for key in node if isinstance(node, dict) else range(len(node) if type(node) is list else 0):
+        for mutant in _mutants(node[key]):
+            changed = copy.copy(node)
+            changed[key] = mutant
+            yield changed
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize(
+    ("group", "role"), [("", "image"), ("labels", "labels"), ("labels/mito", "labels")]
+)
+def test_metadata_of_a_wrong_kind_gives_voxels_or_a_named_error(
+    group: str, role: str, version: str, tmp_path: Path
+) -> None:
+    path = files.ome_zarr(tmp_path / "i", IMAGE, version=version)
+    files.ome_zarr(path / "labels/mito", LABELS, version=version)
+    listed = zarr.open_group(path / "labels", mode="a", zarr_format=2 if version == "0.4" else 3)
+    names = {"labels": ["mito"]}
+    listed.attrs.update(names if version == "0.4" else {"ome": {"version": "0.5"} | names})
+    file = path / group / (".zattrs" if version == "0.4" else "zarr.json")
+    refused = 0
+    for mutant in _mutants(json.loads(file.read_text())):
+        file.write_text(json.dumps(mutant))
+        try:
+            voxels(path, role=role)
+        except errors.MitoEMError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > len(WRONG)
+
+
+@pytest.mark.parametrize("attributes", [5, None, [], "text"])
+def test_attributes_that_are_no_object_are_named(attributes: Any, tmp_path: Path) -> None:
+    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    (tmp_path / "zarr.json").write_text(json.dumps(group))
+    with pytest.raises(errors.VolumeInvalid, match=r"zarr\.json\]: expected attributes"):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize("ome", [5, {"labels": 5}, {"labels": None}, []])
+def test_a_list_of_label_images_that_is_none_is_named(ome: Any, tmp_path: Path) -> None:
+    for path, attributes in ((tmp_path, {}), (tmp_path / "labels", {"ome": ome})):
+        path.mkdir(exist_ok=True)
+        group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+        (path / "zarr.json").write_text(json.dumps(group))
+    with pytest.raises(errors.VolumeInvalid, match=r"\[labels\]: expected a list"):
+        recognise(tmp_path, role="labels")
 
 
 def test_a_volume_of_this_project_is_read_back_as_ome_zarr(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def check(volume: Volume, path: Path, layer: str) -> Iterator[Finding]:
     group = array_path(layer, 0).removesuffix("0/")
     where = f"{volume.name}/{group}zarr.json"
     try:
-        parsed = ome.parse_multiscale(_attributes(path / group), where=where)
+        parsed = ome.parse_multiscale(_attributes(path / group, where), where=where)
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Finding("error", where, f"{type(error).__name__} {error}")
     else:
@@ -43,7 +43,7 @@ def check_listing(volume: Volume, path: Path) -> Iterator[Finding]:
     if not expected and not (group / "zarr.json").is_file():
         return
     try:
-        found = ome.parse_labels(_attributes(group), where=where)
+        found = ome.parse_labels(_attributes(group, where), where=where)
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Finding("error", where, f"{type(error).__name__} {error}")
         return
@@ -51,9 +51,8 @@ def check_listing(volume: Volume, path: Path) -> Iterator[Finding]:
         yield differs(where, "labels", expected, sorted(found))
 
 
-def _attributes(group: Path) -> dict[str, Any]:
-    attributes: dict[str, Any] = json.loads((group / "zarr.json").read_text("utf-8"))["attributes"]
-    return attributes
+def _attributes(group: Path, where: str) -> dict[str, Any]:
+    return ome.attributes_of(json.loads((group / "zarr.json").read_text("utf-8")), where=where)
 
 
 def _levels(volume: Volume, parsed: ome.Multiscale, where: str) -> Iterator[Finding]:

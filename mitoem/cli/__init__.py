@@ -56,6 +56,9 @@ def run() -> NoReturn:
         code = main()
     except SystemExit as ended:  # wrong usage, or help
         code = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    except KeyboardInterrupt:  # before the command began, or after its end
+        print("mitoem: stopped", file=sys.stderr)
+        code = 130
     except BrokenPipeError:  # who read the answer wants no more of it
         code = 1
     for stream in (sys.stdout, sys.stderr):

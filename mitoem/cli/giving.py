@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mitoem import front
+from mitoem import export, front
 from mitoem.cli.console import Console
 
 
@@ -22,6 +22,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    export.check_place(arguments.submission)
     written = front.submission(
         arguments.submission,
         human=arguments.human,

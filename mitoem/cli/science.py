@@ -131,7 +131,10 @@ def _mesh(arguments: argparse.Namespace, console: Console) -> Answer:
     name, labels = split_name(arguments.name)
     volume = front.open_volume(name, data=arguments.data)
     formats = export.check_mesh_formats(arguments.format.split(","))
+    export.check_folder(arguments.out)
     ids = _ids(arguments.ids) if arguments.ids else None
+    for instance_id in ids or ():
+        front.instance_box(volume, labels, instance_id, data=arguments.data)
     if ids is None:
         ids = front.table(volume, labels, data=arguments.data)["instance_id"].tolist()
     written = []
@@ -148,6 +151,7 @@ def _mesh(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _figure(arguments: argparse.Namespace, console: Console) -> Answer:
+    export.check_place(arguments.out)
     drawn, notices = front.figure(
         arguments.name,
         arguments.view,
@@ -218,6 +222,8 @@ def _predicted(
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:
+    if arguments.errors:
+        export.check_place(arguments.errors)
     lengths = front.read_lengths(arguments.lengths) if arguments.lengths else None
     heat = front.read_image(arguments.scores) if arguments.scores else None
     found = front.evaluate(
@@ -231,7 +237,7 @@ def _evaluate(arguments: argparse.Namespace, console: Console) -> Answer:
     )
     if arguments.errors:
         listed = front.errors_of(found, arguments.truth, arguments.prediction, data=arguments.data)
-        arguments.errors.write_text(listed.to_csv(index=False), encoding="utf-8")
+        export.write_bytes(arguments.errors, listed.to_csv(index=False).encode())
     answer: Answer = found.to_json()
     return answer | {"text": json.dumps(answer, indent=1).splitlines()}
 
@@ -262,6 +268,6 @@ def _ids(text: str) -> list[int]:
     from mitoem.errors import RequestInvalid
 
     try:
-        return [int(part) for part in text.split(",")]
+        return list(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError as error:
         raise RequestInvalid(f"--ids: expected whole numbers 1,2,…, found {text!r}") from error

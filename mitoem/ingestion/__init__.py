@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mitoem.errors import SourceUnreadable, SourceUnsupported, printable
+from mitoem.errors import RequestInvalid, SourceUnreadable, SourceUnsupported, printable
 from mitoem.ingestion import archive, hdf5, nifti, npz, omezarr, slices, tiff
 from mitoem.ingestion.source import Content, Source, Wanted, content_of
 
@@ -32,6 +32,9 @@ class Reader(Protocol):
 READERS: tuple[Reader, ...] = (nifti, npz, tiff, hdf5, omezarr, slices)
 """Readers in the order in which they look at a file; recognition is by content, not by name."""
 
+KEYED: tuple[Reader, ...] = (npz, hdf5, omezarr)
+"""Those whose files may hold several arrays."""
+
 
 def recognise(
     path: str | Path, *, key: str | None = None, role: Literal["image", "labels"] = "image"
@@ -39,8 +42,8 @@ def recognise(
     """What a file or folder holds: format, axes, shape (z, y, x), dtype, voxel size.
 
     A zip, or a folder, of one file is looked into. ``key`` names an array among several, or a file
-    among several. Raises SourceNotFound, SourceUnreadable (empty, truncated, damaged) or
-    SourceUnsupported.
+    among several. Raises SourceNotFound, SourceUnreadable (empty, truncated, damaged),
+    SourceUnsupported, or RequestInvalid for a key where there is nothing to choose from.
     """
     content, wanted = content_of(Path(path)), Wanted(role, key)
     holds_files = content.is_folder or archive.is_zip(content)
@@ -70,5 +73,11 @@ def _recognised(content: Content) -> bool:
 def _read(content: Content, wanted: Wanted) -> Source | None:
     for reader in READERS:
         if reader.recognise(content):
-            return reader.read(content, wanted)
+            source = reader.read(content, wanted)
+            if wanted.key and (reader not in KEYED or content.head.startswith(npz.NPY)):
+                raise RequestInvalid(
+                    f"{content.where}: expected no key, as a {source.format} is one array, "
+                    f"found {wanted.key!r}"
+                )
+            return source
     return None

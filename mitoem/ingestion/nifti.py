@@ -35,7 +35,7 @@ MOST_OFFSET = 1 << 24
 """Bytes of headers and extensions before the voxels."""
 
 PLAUSIBLE_NM = (0.5, 2000.0)
-"""No electron micrograph of tissue has a voxel edge outside of this."""
+"""No electron micrograph of tissue has a voxel edge outside of this: it tells the unit."""
 
 
 HEADER_FAULTS: tuple[type[Exception], ...] = (

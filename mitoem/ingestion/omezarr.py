@@ -121,7 +121,8 @@ class _Tree:
         """What lies at a path; raises SourceUnreadable for metadata that does not parse."""
         third = self._json(path, "zarr.json", open_file)
         if third is not None:
-            attributes = third.get("attributes", {})
+            where = f"{self.content.where}[{_join(path, 'zarr.json')}]"
+            attributes = ome.attributes_of(third, where=where)
             return _Node(path, "zarr3", third.get("node_type") == "array", attributes)
         for name in (".zarray", ".zgroup"):
             if self._json(path, name, open_file) is not None:
@@ -208,13 +209,13 @@ def _labels_beside(tree: _Tree, node: _Node, open_file: Open) -> _Node | None:
     group = tree.node(_join(node.path, "labels"), open_file)
     if group is None or group.is_array:
         return None
-    names = group.attributes.get("ome", group.attributes).get("labels", [])
+    names = ome.parse_labels(group.attributes, where=f"{tree.content.where}[{group.path}]")
     if len(names) > 1:
         raise SourceUnsupported(
             f"{tree.content.where}: expected one label image, or --key with the name of one, "
-            f"found {', '.join(map(str, names))}"
+            f"found {', '.join(names)}"
         )
-    name = _inside(str(names[0]), tree.content.where) if names else ""
+    name = _inside(names[0], tree.content.where) if names else ""
     return tree.node(_join(group.path, name), open_file) if names else None
 
 
@@ -238,7 +239,7 @@ def _array_in(tree: _Tree, node: _Node, wanted: Wanted, open_file: Open) -> _Fou
 def _opened(spec: dict[str, Any], where: str) -> ts.TensorStore:
     try:
         return ts.open(spec, read=True, open=True).result()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise SourceUnreadable(f"{where}: {_reason(error)}") from error
 
 

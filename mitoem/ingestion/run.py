@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from mitoem import manifest
 from mitoem.errors import (
     BoxOutside,
+    RequestInvalid,
     SourceUnsupported,
     VolumeExists,
     VoxelSizeMissing,
@@ -28,6 +30,12 @@ from mitoem.ingestion.placing import Placed, Watch, crop_placed
 from mitoem.ingestion.source import Slabs, Source, unchanged
 from mitoem.manifest import Split
 from mitoem.volume import Volume, open_at
+
+EDGE_NM = (0.5, 10_000.0)
+"""Edges of a voxel in which mitochondria are measured, up to those of light microscopy.
+
+One of an electron micrograph in µm lies below; smoothing over 30 nm would take 60 voxels there.
+"""
 
 MITOEM_SPLITS = (Split("train", 0, 400), Split("validation", 400, 500))
 """Labelled sections of MitoEM; the labels of 500–999 are withheld. Source: Wei et al. 2020."""
@@ -66,8 +74,7 @@ def run(
     """
     manifest.check_name(request.name)
     image = recognise(request.image, key=request.key)
-    labels_key = request.labels_key or request.key
-    labels = [recognise(path, key=labels_key, role="labels") for path in request.labels]
+    labels = [_labels(path, request) for path in request.labels]
     for source in (image, *labels):
         say(source.describe())
     for notice in image.notices if request.voxel_size is None else ():
@@ -113,10 +120,17 @@ def run(
     return volume, True
 
 
+def _labels(path: Path, request: Request) -> Source:
+    """A label file; without a key of its own the image's counts, where the format has keys."""
+    if not request.labels_key:
+        with contextlib.suppress(RequestInvalid):
+            return recognise(path, key=request.key, role="labels")
+    return recognise(path, key=request.labels_key, role="labels")
+
+
 def _voxel_size(image: Source, asked: VoxelSize | None) -> tuple[VoxelSize, str]:
     if asked is not None:
-        if not all(0 < edge < np.inf for edge in asked):
-            raise VoxelSizeMissing(f"expected edges above 0 nm, found {asked}")
+        check_voxel_size(asked)
         return asked, "given by a person"
     if image.voxel_size is None and image.shape == MITOEM_SHAPE:
         return MITOEM_VOXEL_SIZE, "MitoEM's, by its shape"
@@ -125,12 +139,20 @@ def _voxel_size(image: Source, asked: VoxelSize | None) -> tuple[VoxelSize, str]
             f"{image.path.name}: a {image.format} does not say its voxel size; "
             "give --voxel-size Z,Y,X in nm"
         )
-    if not all(0 < edge < np.inf for edge in image.voxel_size):
-        raise VoxelSizeMissing(
-            f"{image.path.name}: expected a voxel size above 0 nm, found {image.voxel_size} "
-            f"({image.voxel_size_source}); give --voxel-size Z,Y,X in nm"
-        )
+    check_voxel_size(image.voxel_size, where=f"{image.path.name}, {image.voxel_size_source}")
     return image.voxel_size, image.voxel_size_source
+
+
+def check_voxel_size(size: VoxelSize, *, where: str = "--voxel-size") -> None:
+    """Raises VoxelSizeMissing for edges (z, y, x) outside of ``EDGE_NM``."""
+    low, high = EDGE_NM
+    if not all(low <= edge <= high for edge in size):
+        found = " × ".join(f"{edge:g}" for edge in size)
+        unit = "µm" if min(size) < low else "another unit"
+        raise VoxelSizeMissing(
+            f"{where}: expected edges of {low:g} to {high:g} nm (z, y, x), found {found} nm; "
+            f"is it in {unit}? --voxel-size Z,Y,X gives it in nm"
+        )
 
 
 def _first_slice(image: Source, crop: Box | None) -> int:
