@@ -134,6 +134,8 @@ def test_a_scatter_has_size_lines_across_its_other_axis_too() -> None:
 
 def test_volumes_of_other_voxels_share_no_line_but_of_voxels() -> None:
     coarse = TABLE.assign(volume_um3=TABLE["volume_um3"] * 8)
+    near = TABLE.assign(volume_um3=TABLE["volume_um3"] * 1.002)
+    assert ecdf({"fine": TABLE, "near": near}, "volume_um3").layout.shapes == ()
     tables = {"fine": TABLE, "coarse": coarse}
     assert ecdf(tables, "volume_um3").layout.shapes == ()
     assert len(ecdf(tables, "voxel_count").layout.shapes) == 3

@@ -132,11 +132,8 @@ def _mesh(arguments: argparse.Namespace, console: Console) -> Answer:
     volume = front.open_volume(name, data=arguments.data)
     formats = export.check_mesh_formats(arguments.format.split(","))
     export.check_folder(arguments.out)
-    ids = _ids(arguments.ids) if arguments.ids else None
-    for instance_id in ids or ():
-        front.instance_box(volume, labels, instance_id, data=arguments.data)
-    if ids is None:
-        ids = front.table(volume, labels, data=arguments.data)["instance_id"].tolist()
+    asked = _ids(arguments.ids) if arguments.ids else ()
+    ids = front.instance_ids(volume, labels, asked, data=arguments.data)
     written = []
     for done, instance_id in enumerate(ids):
         surface = front.mesh(

@@ -62,7 +62,7 @@ def _place(column: str, size: float) -> float | None:
 
 def _voxel_um3(frames: Iterable[pd.DataFrame]) -> float | None:
     """Volume of a voxel, as the tables have it; None where they have none or several."""
-    found = list[float]()
+    found = None
     for rows in frames:
         if rows.empty:
             continue
@@ -70,10 +70,10 @@ def _voxel_um3(frames: Iterable[pd.DataFrame]) -> float | None:
             return None
         counts = numbers(rows, "voxel_count")
         each = numbers(rows, "volume_um3") / counts
-        found.append(float(each[int(np.argmax(counts))]))
-        if not np.allclose(each, found[0]):
+        found = float(each[np.argmax(counts)]) if found is None else found
+        if not np.allclose(each, found, rtol=1e-6, atol=0):
             return None
-    return found[0] if found else None
+    return found
 
 
 def note(lines: Sequence[Limit]) -> str:

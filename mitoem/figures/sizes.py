@@ -117,8 +117,7 @@ def _bars(
             below = below + counts
             tallest = max(tallest, int((base + counts).max()))
             words = ", ".join(w for w in (name, "cut by a face" if cut else "") if w)
-            pattern = {"shape": "/", "size": 5, "solidity": 0.3, "fgcolor": hatch}
-            fill = {"color": "rgba(0,0,0,0)", "pattern": pattern} if cut else {"color": colour}
+            fill = _hatched(hatch) if cut else {"color": colour}
             traces.append(
                 go.Bar(
                     x=edges[:-1],
@@ -138,15 +137,17 @@ def _bars(
                 )
             )
     if group and drawn.cut.any():
-        traces.append(_hatched(ink))
+        look = _hatched(ink.text) | {"line": {"width": 0.5, "color": ink.text}}
+        traces.append(  # of the legend alone: what the hatched bars of every group are
+            go.Bar(x=[None], y=[None], name="cut by a face", marker=look, meta=EXPLAINS)
+        )
     return traces, tallest
 
 
-def _hatched(ink: Ink) -> go.Bar:
-    """The entry of the legend for what the hatched bars of every group are."""
-    pattern = {"shape": "/", "size": 5, "solidity": 0.3, "fgcolor": ink.text}
-    look = {"color": "rgba(0,0,0,0)", "pattern": pattern, "line": {"width": 0.5, "color": ink.text}}
-    return go.Bar(x=[None], y=[None], name="cut by a face", marker=look, meta=EXPLAINS)
+def _hatched(colour: str) -> dict[str, Any]:
+    """Lines on nothing."""
+    pattern = {"shape": "/", "size": 5, "solidity": 0.3, "fgcolor": colour}
+    return {"color": "rgba(0,0,0,0)", "pattern": pattern}
 
 
 def _outline(counts: npt.NDArray[np.int64], colour: str) -> dict[str, Any]:

@@ -5,7 +5,15 @@ from mitoem.front.challenge import submission
 from mitoem.front.colouring import COLOURABLE, KINDS, Colouring, colouring, error_colouring
 from mitoem.front.downloads import Download, download
 from mitoem.front.drawing import figure, ids_kept, neuroglancer_link, snapshot
-from mitoem.front.instances import instance_box, lengths_um, measure, mesh, stored_table, table
+from mitoem.front.instances import (
+    instance_box,
+    instance_ids,
+    lengths_um,
+    measure,
+    mesh,
+    stored_table,
+    table,
+)
 from mitoem.front.mistakes import DIFFERENCE, Mistake, field_of, mistake_picture, name_of
 from mitoem.front.pairs import common_coverage, of_volume, overlap
 from mitoem.front.rivals import differing
@@ -43,6 +51,7 @@ __all__ = [
     "ingest",
     "inside",
     "instance_box",
+    "instance_ids",
     "judge",
     "judgements",
     "lengths_um",

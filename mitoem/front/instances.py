@@ -128,12 +128,26 @@ def instance_box(volume: Volume, labels: str, instance_id: int, *, data: Data = 
     frame = table(volume, labels, data=data)
     row = frame[frame["instance_id"] == instance_id]
     if row.empty:
-        raise InstanceNotFound(
-            f"no instance {instance_id} in {labels!r} of {volume.name!r}, which has {len(frame)}"
-        )
+        raise _not_found(instance_id, volume, labels, len(frame))
     start = [int(row[f"bbox_{axis}0"].iloc[0]) for axis in "zyx"]
     stop = [int(row[f"bbox_{axis}1"].iloc[0]) for axis in "zyx"]
     return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def instance_ids(
+    volume: Volume, labels: str, asked: Sequence[int] = (), *, data: Data = None
+) -> list[int]:
+    """The ids asked for, or all that there are; raises InstanceNotFound for one that is not."""
+    known = table(volume, labels, data=data)["instance_id"].tolist()
+    if missing := {*asked} - {*known}:
+        raise _not_found(min(missing), volume, labels, len(known))
+    return list(asked or known)
+
+
+def _not_found(one: int, volume: Volume, labels: str, count: int) -> InstanceNotFound:
+    return InstanceNotFound(
+        f"no instance {one} in {labels!r} of {volume.name!r}, which has {count}"
+    )
 
 
 def mesh(

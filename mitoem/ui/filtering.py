@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from mitoem import figures, filters
-from mitoem.errors import FilterInvalid, MitoEMError
+from mitoem.errors import MitoEMError
 from mitoem.filters import Filter
 from mitoem.morphometry import COLUMNS
 from mitoem.ui import address, cache, facts
@@ -49,21 +49,14 @@ def mistake() -> None:
 
 
 def _read() -> None:
-    text = " ".join(st.session_state[_TEXT].split())
-    st.session_state[_ERROR] = filter_mistake(text)
-    if not st.session_state[_ERROR]:
-        _write(text)
+    _write(" ".join(st.session_state[_TEXT].split()))
 
 
 def _write(text: str) -> None:
-    """Put a filter in force, and take away what a bad one left; one too long is told."""
-    try:
-        filters.parse(text)
-    except FilterInvalid as error:
-        st.session_state[_ERROR] = str(error)
-        return
-    st.session_state[_ERROR] = ""
-    address.change(f=text or None)
+    """Put a filter in force, and take away what a bad one left; a bad one is told."""
+    st.session_state[_ERROR] = filter_mistake(text)
+    if not st.session_state[_ERROR]:
+        address.change(f=text or None)
 
 
 def now() -> Filter:
